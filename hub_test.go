@@ -119,7 +119,8 @@ func TestHubGaps(t *testing.T) {
 		}
 		time.Sleep(90 * time.Second)
 		synctest.Wait()
-		gap(resume("alice", epoch, start+1), GapEvicted, 0)
+		gap(resume("alice", epoch, start), GapEvicted, 0)
+		gap(resume("alice", epoch, start+1), GapExpired, 0)
 		if got := s.hub.Stats().BufferedBytes; got != 0 {
 			t.Errorf("%d bytes buffered after the TTL, want 0", got)
 		}
