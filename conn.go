@@ -87,9 +87,8 @@ type conn struct {
 
 	// Whoever writes owns these: the connection's flusher or, while slow is set,
 	// its drainer.
-	hello []byte    // not yet sent
-	gap   GapReason // not yet told
-	live  bool      // hub.live was sent
+	hello []byte // not yet sent
+	live  bool   // hub.live was sent
 	slow  atomic.Bool
 	again atomic.Bool // a nudge came while slow was set
 
@@ -181,9 +180,6 @@ func (c *conn) gather(b *batch) (done, last bool) {
 	if c.hello != nil {
 		b.add(c.hello)
 		c.hello = nil
-		if c.gap != "" {
-			c.tellGap(b, &c.mine)
-		}
 	}
 	c.gatherControl(b)
 	done = c.gatherEvents(b)
@@ -234,21 +230,25 @@ func (c *conn) gatherEvents(b *batch) (done bool) {
 func (c *conn) gatherFrom(p *place, b *batch) (done bool) {
 	for {
 		p.mu.Lock()
-		lagged := p.log.lagged(&p.tail)
-		if !lagged {
-			done = p.log.collect(&p.tail, b, c.info.ID, c.info.Device)
+		tell := p.log.catchUp(&p.tail)
+		gap := p.gap
+		if !tell {
+			if done = p.log.collect(&p.tail, b, c.info.ID, c.info.Device); done {
+				p.gap = ""
+			}
 		}
 		p.mu.Unlock()
-		if !lagged {
+		switch {
+		case tell || done && gap != "":
+			c.tellGap(b, p, gap)
+		default:
 			return done
 		}
-		c.gap = GapLagged
-		c.tellGap(b, p)
 	}
 }
 
-// tellGap adds hub.gap. Its timestamp is where the connection goes on in p's log.
-func (c *conn) tellGap(b *batch, p *place) {
+// tellGap adds hub.gap. Its timestamp says up to where something is missing.
+func (c *conn) tellGap(b *batch, p *place, reason GapReason) {
 	scope := ""
 	if p == &c.all {
 		scope = scopeAll
@@ -256,10 +256,9 @@ func (c *conn) tellGap(b *batch, p *place) {
 	type payload struct {
 		Reason GapReason `json:"reason"`
 	}
-	b.add(hubFrame("hub.gap", payload{c.gap}, p.cursor, scope))
-	c.stats.gap(c.gap)
-	c.logger.Info("usercast: gap", "conn_id", c.info.ID, "user_id", c.info.UserID, "reason", string(c.gap), "scope", scope)
-	c.gap = ""
+	b.add(hubFrame("hub.gap", payload{reason}, p.cursor, scope))
+	c.stats.gap(reason)
+	c.logger.Info("usercast: gap", "conn_id", c.info.ID, "user_id", c.info.UserID, "reason", string(reason), "scope", scope)
 }
 
 // guard runs a callback of the application and contains its panic.

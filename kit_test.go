@@ -40,12 +40,11 @@ var userAuth = AuthenticatorFunc(func(r *http.Request) (Identity, error) {
 	return id, nil
 })
 
-// pipeListener is a net.Listener whose connections are in memory.
+// A pipeListener is a net.Listener whose connections are in memory.
 type pipeListener struct {
 	conns chan net.Conn
 	done  chan struct{}
 	once  sync.Once
-	wrap  func(net.Conn) net.Conn // the server's end; may be nil
 }
 
 func newPipeListener() *pipeListener {
@@ -64,9 +63,6 @@ func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.done) }); re
 func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
 func (l *pipeListener) dial() (net.Conn, error) {
 	client, server := net.Pipe()
-	if l.wrap != nil {
-		server = l.wrap(server)
-	}
 	select {
 	case l.conns <- server:
 		return client, nil
@@ -147,9 +143,12 @@ func (s *site) conn() net.Conn {
 	s.t.Helper()
 	var c net.Conn
 	var err error
-	if l, ok := s.ln.(*pipeListener); ok {
+	switch l := s.ln.(type) {
+	case *pipeListener:
 		c, err = l.dial()
-	} else {
+	case *socketListener:
+		c, err = l.dialSocket()
+	default:
 		c, err = net.Dial("tcp", s.ln.Addr().String())
 	}
 	if err != nil {

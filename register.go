@@ -25,7 +25,6 @@ func (h *Hub) register(c *conn, hs *handshake, mine, all claim) (replaced *conn,
 		return replaced, refusedFull, "hub full"
 	}
 	c.info.Verdict, c.info.GapReason = s.join(c, mine, all)
-	c.gap = c.info.GapReason
 	h.stats.verdict(c.info.Verdict)
 	h.running.Add(1) // for serve; here, where Shutdown cannot have begun to wait
 	return replaced, nil, ""

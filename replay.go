@@ -44,6 +44,8 @@ type tail struct {
 	// ringAfter: buffered events up to it are not sent: a fresh connection gets
 	// none of the past, a connection with a gap what is retained.
 	ringAfter Timestamp
+	// gap is told when everything up to ringAfter has been sent: "" if there is none.
+	gap GapReason
 	// since is the log's last timestamp when the connection was made: transients
 	// up to it are the past, buffered events up to it are a replay.
 	since Timestamp
@@ -71,7 +73,7 @@ func (l *log) judge(c claim) (Verdict, GapReason, tail) {
 	default:
 		return Resumed, "", tail{cursor: c.ts, since: l.last}
 	}
-	return Gap, reason, tail{cursor: l.beforeSlots(l.floor, 0), ringAfter: l.floor, since: l.last}
+	return Gap, reason, tail{cursor: l.beforeSlots(l.floor, 0), ringAfter: l.floor, gap: reason, since: l.last}
 }
 
 // missed says why what follows ts is not all there. ts is below the floor.
@@ -95,15 +97,19 @@ func (l *log) beforeSlots(ts, seen Timestamp) Timestamp {
 	return ts
 }
 
-// lagged says whether the log has outrun the connection. If so it moves the tail
-// to what is left; the connection must tell its client before it sends anything.
-func (l *log) lagged(t *tail) bool {
+// catchUp moves a tail that the log has outrun to what is left, and leaves a gap
+// to be told there. It returns true if latest values come before that: something
+// may be missing on either side of them, so a gap must be told at once as well.
+func (l *log) catchUp(t *tail) (now bool) {
 	if max(t.cursor, t.ringAfter) >= l.floor {
 		return false
 	}
 	t.cursor = l.beforeSlots(l.floor, t.cursor)
 	t.ringAfter = l.floor
-	return true
+	if t.gap == "" {
+		t.gap = GapLagged
+	}
+	return t.cursor < t.ringAfter
 }
 
 // A batch is what one write will carry.
@@ -138,7 +144,14 @@ func (b *batch) full() bool {
 // collect adds what the tail has not seen, merging ring, latest values and
 // transients by timestamp, and moves the cursor past it. It returns false if the
 // batch became full before the end. id and device name the connection, for Except.
+//
+// While a gap is to be told it stops where that belongs, so that the gap stands
+// between the timestamps that it separates: latest values may be older.
 func (l *log) collect(t *tail, b *batch, id, device string) (done bool) {
+	end := l.last
+	if t.gap != "" {
+		end = t.ringAfter
+	}
 	ri := l.ring.after(max(t.cursor, t.ringAfter))
 	si := l.slots.after(t.cursor)
 	ti := l.recent.after(max(t.cursor, t.since))
@@ -154,8 +167,8 @@ func (l *log) collect(t *tail, b *batch, id, device string) (done bool) {
 		if ti < l.recent.len() && (next == nil || l.recent.at(ti).ts < next.ts) {
 			next, from = l.recent.at(ti), &ti
 		}
-		if next == nil {
-			t.cursor = max(t.cursor, l.last)
+		if next == nil || next.ts > end {
+			t.cursor = max(t.cursor, end)
 			return true
 		}
 		if b.full() {

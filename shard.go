@@ -251,7 +251,10 @@ func (s *shard) join(c *conn, mine, all claim) (Verdict, GapReason) {
 	var allVerdict Verdict
 	var allReason GapReason
 	allVerdict, allReason, c.all = s.everyone.follow(s.shared, all, now)
-	if allVerdict == Gap && verdict != Gap {
+	switch {
+	case verdict == Gap:
+		c.all.gap = "" // one is told for both
+	case allVerdict == Gap:
 		verdict, reason = Gap, allReason
 	}
 

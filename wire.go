@@ -6,7 +6,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -21,7 +20,7 @@ var errFlood = errors.New("usercast: inbound flood")
 // Read is for one goroutine at a time; everything else is safe for concurrent use.
 type wire struct {
 	net.Conn
-	raw     syscall.RawConn // nil: no non-blocking writes (TLS, other systems, tests)
+	raw     tryWriter // nil: no non-blocking writes (TLS, other systems)
 	timeout time.Duration   // of one blocking write
 	clock   *clock
 
@@ -38,11 +37,16 @@ type wire struct {
 	broken   error
 }
 
+// A tryWriter writes what fits without waiting; a full socket is no error.
+type tryWriter interface {
+	tryWrite(p []byte) (int, error)
+}
+
 // hurryTimeout bounds what is left of a write once the connection is to end.
 const hurryTimeout = time.Second
 
 func newWire(c net.Conn, early []byte, timeout time.Duration, clock *clock) *wire {
-	w := &wire{Conn: c, early: early, timeout: timeout, clock: clock, raw: rawConn(c)}
+	w := &wire{Conn: c, early: early, timeout: timeout, clock: clock, raw: tryWriterOf(c)}
 	now := clock.mono()
 	w.heard.Store(now)
 	w.meter.start(now)
@@ -129,7 +133,7 @@ func (w *wire) tryLocked(p []byte) (int, error) {
 			return 0, w.breakLocked(err)
 		}
 	}
-	n, err := tryWrite(w.raw, p)
+	n, err := w.raw.tryWrite(p)
 	if err != nil {
 		return n, w.breakLocked(err)
 	}

@@ -2,14 +2,11 @@
 
 package usercast
 
-import (
-	"errors"
-	"net"
-	"syscall"
-)
+import "net"
 
-// rawConn returns nil: without non-blocking writes every connection takes the
+// tryWriterOf returns nil: without non-blocking writes every connection takes the
 // goroutine path, which is correct everywhere and only slower.
-func rawConn(net.Conn) syscall.RawConn { return nil }
-
-func tryWrite(syscall.RawConn, []byte) (int, error) { return 0, errors.ErrUnsupported }
+func tryWriterOf(c net.Conn) tryWriter {
+	w, _ := c.(tryWriter)
+	return w
+}

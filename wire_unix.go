@@ -8,27 +8,35 @@ import (
 	"syscall"
 )
 
-// rawConn returns the descriptor's access to a plain socket, nil for any other
+// tryWriterOf returns a plain socket's non-blocking side, nil for any other
 // connection (TLS, net.Pipe, a wrapper of the caller's).
-func rawConn(c net.Conn) syscall.RawConn {
+func tryWriterOf(c net.Conn) tryWriter {
+	var raw syscall.RawConn
+	var err error
 	switch c := c.(type) {
 	case *net.TCPConn:
-		raw, _ := c.SyscallConn()
-		return raw
+		raw, err = c.SyscallConn()
 	case *net.UnixConn:
-		raw, _ := c.SyscallConn()
-		return raw
+		raw, err = c.SyscallConn()
+	case tryWriter:
+		return c
+	default:
+		return nil
 	}
-	return nil
+	if err != nil {
+		return nil
+	}
+	return rawSocket{raw}
 }
 
-// tryWrite writes what the socket takes without waiting; a full socket is no error.
-func tryWrite(raw syscall.RawConn, p []byte) (n int, err error) {
-	cerr := raw.Write(func(fd uintptr) bool {
+type rawSocket struct{ syscall.RawConn }
+
+func (s rawSocket) tryWrite(p []byte) (n int, err error) {
+	cerr := s.Write(func(fd uintptr) bool {
 		for {
 			n, err = syscall.Write(int(fd), p)
 			if err != syscall.EINTR {
-				return true
+				return true // never wait
 			}
 		}
 	})

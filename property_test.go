@@ -1,0 +1,419 @@
+package usercast
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var (
+	seeds    = flag.Int("seeds", 150, "random schedules of TestProperty")
+	seedFrom = flag.Uint64("seed", 1, "the first of them")
+)
+
+// TestProperty runs random schedules against the oracle: promises I1 to I7 and I11.
+func TestProperty(t *testing.T) {
+	n := *seeds
+	if testing.Short() {
+		n = min(n, 20)
+	}
+	for seed := *seedFrom; seed < *seedFrom+uint64(n); seed++ {
+		synctest.Test(t, func(t *testing.T) { runSchedule(t, seed) })
+		if t.Failed() {
+			t.Fatalf("seed %d; again with: go test -run TestProperty -seeds 1 -seed %d", seed, seed)
+		}
+	}
+}
+
+// A world is one schedule's hub, its users, and the oracle's view of them.
+type world struct {
+	t       *testing.T
+	rng     *rand.Rand
+	site    *site
+	ln      *socketListener
+	cfg     Config
+	start   time.Time
+	offset  atomic.Int64 // of the wall clock
+	users   []string
+	logs    map[string]*model
+	all     *model
+	devices []*actor
+	nonce   int
+	trace   []string
+}
+
+// An actor is a device that does what the schedule says.
+type actor struct {
+	deviceLog
+	w       *world
+	sock    *fakeSocket
+	frames  chan frameIn // since the last look
+	ended   chan struct{}
+	stalled bool
+	old     []testimony // cursors of earlier times
+}
+
+func runSchedule(t *testing.T, seed uint64) {
+	rng := rand.New(rand.NewPCG(seed, 2))
+	pick := func(v ...int) int { return v[rng.IntN(len(v))] }
+	w := &world{t: t, rng: rng, start: time.Now(), users: []string{"alice", "bob", "eve"}}
+	w.cfg = Config{
+		BufferSize: pick(1, 2, 5, 20),
+		BufferTTL:  time.Duration(pick(2, 10, 60)) * time.Second,
+		Now:        func() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) },
+	}
+	w.ln = newSocketListener(pick(200, 2000, 1<<16))
+	w.ln.plain = rng.IntN(3) == 0
+	w.boot()
+	for _, u := range w.users {
+		for i := range 2 {
+			w.devices = append(w.devices, &actor{w: w, deviceLog: deviceLog{user: u, id: fmt.Sprintf("%s-%d", u, i)}})
+		}
+	}
+	w.forget()
+	for step := 0; step < 120 && !t.Failed(); step++ {
+		w.step()
+	}
+	for _, d := range w.devices {
+		d.stall(false)
+	}
+	w.settle()
+	if t.Failed() {
+		t.Logf("config: size %d, ttl %v, socket %d, plain %v\n%s", w.cfg.BufferSize, w.cfg.BufferTTL, w.ln.limit, w.ln.plain, strings.Join(w.trace, "\n"))
+	}
+	for _, d := range w.devices {
+		d.cut()
+	}
+}
+
+// boot starts a hub; the one before is gone, with all it knew.
+func (w *world) boot() {
+	if w.site != nil {
+		w.site.stop()
+		w.ln = &socketListener{pipeListener: newPipeListener(), limit: w.ln.limit, plain: w.ln.plain}
+	}
+	w.site = newSiteOn(w.t, w.cfg, w.ln)
+	born := w.site.hub.Cursor("nobody").LastEventTs
+	w.logs = map[string]*model{}
+	for _, u := range w.users {
+		w.logs[u] = newModel(w.cfg.BufferSize, w.cfg.BufferTTL, born)
+	}
+	w.all = newModel(w.cfg.BufferSize, w.cfg.BufferTTL, born)
+}
+
+// forget gives every device's witnesses the logs of today.
+func (w *world) forget() {
+	for _, d := range w.devices {
+		for _, v := range []struct {
+			w   *witness
+			log *model
+		}{{&d.mine, w.logs[d.user]}, {&d.all, w.all}} {
+			v.w.log, v.w.got, v.w.view, v.w.checked = v.log, map[Timestamp]bool{}, map[string]string{}, 0
+		}
+	}
+}
+
+func (w *world) now() time.Duration { return time.Since(w.start) }
+
+func (w *world) tick() {
+	highest := Timestamp(0)
+	for _, m := range w.logs {
+		highest = max(highest, m.last)
+	}
+	for _, m := range w.logs {
+		m.tick(w.now(), highest)
+	}
+	w.all.conns = 1 // never forgotten
+	w.all.tick(w.now(), 0)
+}
+
+func (w *world) fail(format string, args ...any) {
+	w.t.Errorf(format, args...)
+}
+
+func (w *world) step() {
+	d := w.devices[w.rng.IntN(len(w.devices))]
+	switch n := w.rng.IntN(100); {
+	case n < 40:
+		w.log("broadcast")
+		w.broadcast()
+	case n < 45:
+		w.log("burst")
+		for range w.rng.IntN(3 * w.cfg.BufferSize) {
+			w.broadcast()
+		}
+	case n < 49:
+		w.log("race")
+		w.race()
+	case n < 67:
+		if d.sock == nil {
+			w.log("connect %s", d.id)
+			w.settle()
+			d.connect()
+		}
+	case n < 73:
+		if d.sock != nil {
+			n := w.rng.IntN(1000)
+			w.log("cut %s after %d", d.id, n)
+			d.sock.cutAfter(n)
+		}
+	case n < 77:
+		w.log("cut %s", d.id)
+		d.cut()
+	case n < 81:
+		w.log("stall %s %v", d.id, !d.stalled)
+		d.stall(!d.stalled)
+	case n < 84:
+		jump := time.Duration(w.rng.Int64N(int64(2*time.Hour)) - int64(time.Hour))
+		w.log("clock %v", jump)
+		w.offset.Add(int64(jump))
+	case n < 92:
+		pause := []time.Duration{time.Microsecond, time.Millisecond, 300 * time.Millisecond, 6 * time.Second, w.cfg.BufferTTL / 2, w.cfg.BufferTTL, 2*w.cfg.BufferTTL + time.Second}[w.rng.IntN(7)]
+		w.log("sleep %v", pause)
+		time.Sleep(pause)
+	case n < 93:
+		w.log("restart")
+		w.settle()
+		for _, d := range w.devices {
+			d.cut()
+		}
+		w.boot()
+		w.forget()
+	default:
+		w.log("settle")
+		w.settle()
+	}
+}
+
+func (w *world) log(format string, args ...any) {
+	w.trace = append(w.trace, fmt.Sprintf("%12v ", w.now())+fmt.Sprintf(format, args...))
+}
+
+// draw makes an event of any kind. user is "" for everyone.
+func (w *world) draw() (user string, e Event, f fact) {
+	w.nonce++
+	f.nonce = fmt.Sprintf("n%d", w.nonce)
+	if w.rng.IntN(8) > 0 {
+		user = w.users[w.rng.IntN(len(w.users))]
+	}
+	e = Event{Type: "STATE", Payload: map[string]string{"user": user, "nonce": f.nonce, "pad": strings.Repeat("x", w.rng.IntN(300))}}
+	f.class = Buffered
+	switch w.rng.IntN(6) {
+	case 0:
+		e.Type, f.class = "A_PROGRESS", Transient
+	case 1:
+		e.Type, f.class = "B_PROGRESS", Latest
+		e.Key = fmt.Sprintf("job:%d", w.rng.IntN(3))
+	case 2:
+		e.Key = fmt.Sprintf("job:%d", w.rng.IntN(3))
+	}
+	if w.rng.IntN(5) == 0 {
+		e.Except = w.devices[w.rng.IntN(len(w.devices))].id
+	}
+	f.key, f.except = e.Key, e.Except
+	return user, e, f
+}
+
+func (w *world) send(user string, e Event) (Timestamp, error) {
+	if user != "" {
+		return w.site.hub.BroadcastContext(context.Background(), user, e)
+	}
+	err := w.site.hub.BroadcastAll(context.Background(), e)
+	return Timestamp(w.site.hub.everyone.last.Load()), err
+}
+
+func (w *world) record(user string, f fact) {
+	m := w.logs[user]
+	if user == "" {
+		m = w.all
+	}
+	f.at = w.now()
+	w.tick()
+	if err := m.add(f); err != nil {
+		w.fail("%s: %v", user, err)
+	}
+}
+
+func (w *world) broadcast() {
+	user, e, f := w.draw()
+	var err error
+	if f.ts, err = w.send(user, e); err != nil {
+		w.fail("broadcast: %v", err)
+		return
+	}
+	w.record(user, f)
+}
+
+// race broadcasts from several goroutines to one user; their order is the hub's.
+func (w *world) race() {
+	var got []fact
+	results := make(chan fact)
+	user := w.users[w.rng.IntN(len(w.users))]
+	for range 4 {
+		_, e, f := w.draw()
+		e.Payload.(map[string]string)["user"] = user
+		go func() {
+			f.ts, _ = w.send(user, e)
+			results <- f
+		}()
+	}
+	for range 4 {
+		got = append(got, <-results)
+	}
+	slices.SortFunc(got, func(a, b fact) int { return int(a.ts - b.ts) })
+	for _, f := range got {
+		w.record(user, f)
+	}
+}
+
+// settle lets everything happen that can, and looks at it.
+func (w *world) settle() {
+	synctest.Wait()
+	w.tick()
+	for _, d := range w.devices {
+		d.look()
+	}
+}
+
+// claim chooses what the device says of where it stopped.
+func (d *actor) claim() (mine, all testimony, query string) {
+	w := d.w
+	if !d.known {
+		return mine, all, ""
+	}
+	mine = testimony{true, true, d.mine.cursor, d.epoch}
+	all = testimony{true, true, d.all.cursor, d.epoch}
+	d.old = append(d.old, mine)
+	withAll := true
+	switch w.rng.IntN(12) {
+	case 0:
+		return testimony{}, testimony{}, "" // forgets all
+	case 1: // an old one
+		mine = d.old[w.rng.IntN(len(d.old))]
+		all.epoch = mine.epoch
+	case 2: // another user's
+		other := w.devices[w.rng.IntN(len(w.devices))]
+		mine.ts, withAll = other.mine.cursor, false
+	case 3: // from the future
+		mine.ts += Timestamp(w.rng.Int64N(1e12))
+	case 4: // any time at all
+		mine.ts = Timestamp(w.rng.Int64N(int64(maxTimestamp)))
+	case 5: // a little off
+		mine.ts += Timestamp(w.rng.IntN(5) - 2)
+	case 6:
+		mine.epoch, all.epoch = "feedfacefeedface", "feedfacefeedface"
+	case 7: // no cursor for everyone's log
+		withAll = false
+	}
+	text := mine.ts.String()
+	if w.rng.IntN(15) == 0 {
+		mine.valid = false
+		text = []string{"-1", "NaN", "1e400", "x", "2026-13-01T00:00:00Z"}[w.rng.IntN(5)]
+	}
+	query = "&epoch=" + mine.epoch + "&lastEventTs=" + url.QueryEscape(text)
+	if withAll {
+		query += "&lastGlobalTs=" + url.QueryEscape(all.ts.String())
+		all.epoch = mine.epoch
+	} else if all = mine; all.valid {
+		all.ts = min(all.ts, w.all.last)
+	}
+	return mine, all, query
+}
+
+// connect opens a connection and reads in the background; the schedule goes on
+// when the hub has registered it.
+func (d *actor) connect() {
+	w := d.w
+	w.tick()
+	mine, all, query := d.claim()
+	d.connecting(mine, all, w.site.hub.epoch, w.now())
+	dev, err := w.site.open("user="+d.user+"&device="+d.id+query, v1Header)
+	if err != nil || dev.resp.StatusCode != 101 {
+		w.fail("%s: handshake: %v", d.id, err)
+		return
+	}
+	d.sock = dev.c.(*fakeSocket)
+	d.stalled = false
+	d.frames, d.ended = make(chan frameIn, 1<<14), make(chan struct{})
+	w.logs[d.user].conns++
+	go func(frames chan<- frameIn, ended chan<- struct{}) {
+		defer close(ended)
+		for {
+			f, err := dev.next()
+			if err != nil {
+				dev.c.Close()
+				if c := (*errClosed)(nil); err != nil && !errors.As(err, &c) && !isNetErr(err) {
+					w.fail("%s: %v", d.id, err)
+				}
+				return
+			}
+			frames <- f
+		}
+	}(d.frames, d.ended)
+	synctest.Wait()
+}
+
+// isNetErr tells a broken line from a broken frame.
+func isNetErr(err error) bool {
+	var s *json.SyntaxError
+	return !errors.As(err, &s) && !strings.Contains(err.Error(), "header")
+}
+
+func (d *actor) stall(on bool) {
+	if d.sock != nil {
+		d.stalled = on
+		d.sock.stall(on)
+	}
+}
+
+// cut drops the line and looks at what has arrived.
+func (d *actor) cut() {
+	if d.sock == nil {
+		return
+	}
+	d.stall(false)
+	d.sock.reset()
+	<-d.ended
+	d.w.settle()
+}
+
+// look judges what has arrived since the last look.
+func (d *actor) look() {
+	if d.sock == nil {
+		return
+	}
+	ended := false
+	select {
+	case <-d.ended:
+		ended = true
+	default:
+	}
+	for len(d.frames) > 0 {
+		f := <-d.frames
+		d.w.log("%s sees %.100s", d.id, f.Raw)
+		if err := d.see(f); err != nil {
+			d.w.fail("%s: %v", d.id, err)
+		}
+	}
+	switch {
+	case ended:
+		d.sock = nil
+		m := d.w.logs[d.user]
+		m.conns--
+		m.active = max(m.active, d.w.now())
+	case !d.stalled:
+		if err := d.atRest(); err != nil {
+			d.w.fail("%s: %v", d.id, err)
+		}
+	}
+}
