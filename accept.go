@@ -278,11 +278,11 @@ func (c *conn) helloFrame() []byte {
 		Epoch:           c.epoch,
 		Verdict:         c.info.Verdict,
 		Reason:          c.info.GapReason,
-		GlobalTimestamp: c.all.cursor,
+		GlobalTimestamp: c.all.start(),
 		HeartbeatMs:     c.heartbeat / 1e6,
 		BufferSize:      c.bufferSize,
 		BufferTTLMs:     c.ttl / 1e6,
-	}, c.mine.cursor, "")
+	}, c.mine.start(), "")
 }
 
 // A hijackWriter hands coder/websocket our wire in place of the server's

@@ -6,6 +6,8 @@ type entry struct {
 	at     int64 // monotonic ns of the stamp; the TTL counts from here
 	frame  []byte
 	except string // the device or connection that needs no echo
+
+	stampAt int32 // where the timestamp stands in frame
 }
 
 // entryOverhead is what an entry costs beside its frame: its place in the ring

@@ -229,34 +229,42 @@ func (c *conn) gatherEvents(b *batch) (done bool) {
 
 func (c *conn) gatherFrom(p *place, b *batch) (done bool) {
 	for {
-		p.mu.Lock()
-		tell := p.log.catchUp(&p.tail)
-		gap := p.gap
-		if !tell {
-			if done = p.log.collect(&p.tail, b, c.info.ID, c.info.Device); done {
-				p.gap = ""
+		if p.gap != "" {
+			c.tellGap(b, p)
+		}
+		for len(p.prologue) > 0 {
+			if b.full() {
+				return false
 			}
+			b.add(p.prologueFrame())
+			b.events++
+			b.replayed++
+		}
+		p.mu.Lock()
+		p.log.catchUp(&p.tail, c.reader())
+		if p.gap == "" {
+			done = p.log.collect(&p.tail, b, c.reader())
 		}
 		p.mu.Unlock()
-		switch {
-		case tell || done && gap != "":
-			c.tellGap(b, p, gap)
-		default:
+		if p.gap == "" {
 			return done
 		}
 	}
 }
 
-// tellGap adds hub.gap. Its timestamp says up to where something is missing.
-func (c *conn) tellGap(b *batch, p *place, reason GapReason) {
-	scope := ""
+func (c *conn) reader() reader { return reader{c.info.ID, c.info.Device} }
+
+// tellGap adds hub.gap. Its timestamp is where the connection goes on.
+func (c *conn) tellGap(b *batch, p *place) {
+	reason, scope := p.gap, ""
+	p.gap = ""
 	if p == &c.all {
 		scope = scopeAll
 	}
 	type payload struct {
 		Reason GapReason `json:"reason"`
 	}
-	b.add(hubFrame("hub.gap", payload{reason}, p.cursor, scope))
+	b.add(hubFrame("hub.gap", payload{reason}, p.start(), scope))
 	c.stats.gap(reason)
 	c.logger.Info("usercast: gap", "conn_id", c.info.ID, "user_id", c.info.UserID, "reason", string(reason), "scope", scope)
 }

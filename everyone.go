@@ -26,12 +26,12 @@ func (e *everyone) publish(s *shared, d *draft, wall Timestamp, at int64) {
 }
 
 // follow gives the verdict on a claim and the place where a connection starts.
-func (e *everyone) follow(s *shared, c claim, now int64) (Verdict, GapReason, place) {
+func (e *everyone) follow(s *shared, c claim, r reader, now int64) (Verdict, GapReason, place) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.log.expire(now - s.ttl)
 	settleUsage(&s.stats, &e.log, &e.settled)
-	verdict, reason, tail := e.log.judge(c)
+	verdict, reason, tail := e.log.judge(c, r)
 	return verdict, reason, place{tail, &e.log, &e.mu}
 }
 

@@ -13,8 +13,8 @@ import (
 // does, inside a synctest bubble too: writes go into a bounded buffer, some at a
 // time, and can be tried without waiting. Its faults are set by the test.
 type fakeSocket struct {
-	in, out *stream
-	faults  *faults
+	in, out                     *stream
+	faults                      *faults
 	readDeadline, writeDeadline deadline
 }
 

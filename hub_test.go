@@ -78,7 +78,7 @@ func TestHubFreshGetsLatestOnly(t *testing.T) {
 		if len(frames) != 2 || frames[0].Key != "job:1" || frames[0].Class != "latest" {
 			t.Errorf("fresh device got %v", frames)
 		}
-		if !(d.first.Timestamp < frames[0].Timestamp && frames[0].Timestamp < frames[1].Timestamp) {
+		if !(d.first.Timestamp < frames[0].Timestamp && frames[0].Timestamp <= frames[1].Timestamp) {
 			t.Errorf("timestamps %v, %v, %v do not increase", d.first.Timestamp, frames[0].Timestamp, frames[1].Timestamp)
 		}
 	})

@@ -67,7 +67,7 @@ func (l *log) stamp(wall Timestamp) Timestamp {
 func (l *log) append(d *draft, ts Timestamp, at int64, live bool) {
 	l.newest = max(l.newest, at) // two publishers may have read the clock in either order
 	l.last = ts
-	e := entry{ts: ts, at: l.newest, frame: d.frame, except: d.except}
+	e := entry{ts: ts, at: l.newest, frame: d.frame, except: d.except, stampAt: int32(d.stampAt)}
 	switch d.class {
 	case Buffered:
 		if d.key != "" {

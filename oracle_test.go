@@ -41,16 +41,18 @@ func newModel(size int, ttl time.Duration, born Timestamp) *model {
 	return &model{size: size, ttl: ttl, slots: map[string]fact{}, born: born, last: born, floor: born, floorHigh: born}
 }
 
+func (m *model) String() string {
+	return fmt.Sprintf("(born %v last %v floor %v..%v)", m.born, m.last, m.floor, m.floorHigh)
+}
+
 // tick brings the model to now. highest is the last timestamp of any user.
 func (m *model) tick(now time.Duration, highest Timestamp) {
 	for len(m.ring) > 0 && m.ring[0].at <= now-m.ttl {
-		m.active = max(m.active, m.ring[0].at+m.ttl)
 		m.floor = m.ring[0].ts
 		m.ring = m.ring[1:]
 	}
 	for k, f := range m.slots {
 		if f.at <= now-m.ttl {
-			m.active = max(m.active, f.at+m.ttl)
 			delete(m.slots, k)
 		}
 	}
@@ -112,6 +114,15 @@ func (m *model) find(ts Timestamp) *fact {
 	return nil
 }
 
+func (m *model) findValue(nonce string) *fact {
+	for i := range m.facts {
+		if m.facts[i].nonce == nonce && m.facts[i].class == Latest {
+			return &m.facts[i]
+		}
+	}
+	return nil
+}
+
 // A witness is what one device has seen of one log.
 type witness struct {
 	log     *model
@@ -133,7 +144,7 @@ type deviceLog struct {
 	all      witness
 	known    bool // it has a cursor
 	verdict  []Verdict
-	claimed  testimony
+	claimed  [2]testimony // of its own log and everyone's
 	live     bool
 	told     bool // hub.gap was heard on this connection
 	replayed int
@@ -141,7 +152,8 @@ type deviceLog struct {
 
 // connecting prepares for a connection: what must the hub say?
 func (d *deviceLog) connecting(mine, all testimony, epoch string, now time.Duration) {
-	d.claimed, d.live, d.told, d.replayed = mine, false, false, 0
+	d.claimed = [2]testimony{mine, all}
+	d.live, d.told, d.replayed = false, false, 0
 	vm, va := d.mine.log.expect(mine, epoch), d.all.log.expect(all, epoch)
 	d.verdict = nil
 	for _, m := range vm {
@@ -157,8 +169,8 @@ func (d *deviceLog) connecting(mine, all testimony, epoch string, now time.Durat
 		w.owed, w.checked = maxTimestamp, 0 // until the verdict is known
 		if c := []testimony{mine, all}[i]; c.given && c.valid {
 			w.owed = c.ts // if resumed
-			if w.blind = 0; c.ts > w.cursor {
-				w.blind = c.ts
+			if c.ts > w.cursor {
+				w.blind = max(w.blind, c.ts)
 			}
 			for ts := range w.got {
 				if ts > c.ts {
@@ -181,7 +193,7 @@ func (d *deviceLog) see(f frameIn) error {
 			return fmt.Errorf("I1: hub.gap at %v after %v", f.Timestamp, w.cursor)
 		}
 		w.cursor, w.owed, w.checked = f.Timestamp, f.Timestamp, f.Timestamp
-		if e := w.log.find(f.Timestamp); e != nil && contains(w.log.ring, e.ts) {
+		if len(w.log.ring) > 0 && w.log.ring[0].ts <= f.Timestamp {
 			return fmt.Errorf("I4: a gap up to %v, which is still there", f.Timestamp)
 		}
 		return nil
@@ -225,15 +237,15 @@ func (d *deviceLog) seeHello(f frameIn) error {
 		right = right || v == h.Verdict
 	}
 	if !right {
-		return fmt.Errorf("I4: verdict %s (%s) for %+v, want %v; last %v floor %v..%v", h.Verdict, h.Reason, d.claimed, d.verdict, d.mine.log.last, d.mine.log.floor, d.mine.log.floorHigh)
+		return fmt.Errorf("I4: verdict %s (%s) for %+v, want %v; mine %v, all %v", h.Verdict, h.Reason, d.claimed, d.verdict, d.mine.log, d.all.log)
 	}
 	d.verdict = []Verdict{h.Verdict}
 	d.epoch, d.known = h.Epoch, true
 	d.mine.cursor, d.all.cursor = f.Timestamp, h.GlobalTimestamp
 	switch h.Verdict {
 	case Resumed:
-		if f.Timestamp != d.claimed.ts {
-			return fmt.Errorf("resumed at %v, claimed %v", f.Timestamp, d.claimed.ts)
+		if f.Timestamp != d.claimed[0].ts {
+			return fmt.Errorf("resumed at %v, claimed %v", f.Timestamp, d.claimed[0].ts)
 		}
 	case Fresh:
 		d.mine.owed, d.all.owed = d.mine.since, min(d.all.owed, d.all.since)
@@ -256,9 +268,22 @@ func (d *deviceLog) seeEvent(f frameIn) error {
 		return fmt.Errorf("I1: %s at %v after %v", f.Type, f.Timestamp, w.cursor)
 	}
 	w.cursor = f.Timestamp
-	e := w.log.find(f.Timestamp)
 	var p struct{ User, Nonce string }
 	json.Unmarshal(f.Payload, &p)
+	e := w.log.find(f.Timestamp)
+	if f.Class == "latest" && (e == nil || e.nonce != p.Nonce) {
+		// A value that is older than what is missing stands in a place of the hub's
+		// choosing. Nothing up to there is owed; the timestamp before is adjacent.
+		if e = w.log.findValue(p.Nonce); d.verdict[0] == Resumed && !d.told {
+			return fmt.Errorf("I2: %s stands in a false place, and there was no gap", f.Raw)
+		}
+		if err := d.complete(w, f.Timestamp-1); err != nil {
+			return err
+		}
+		if w.owed < f.Timestamp {
+			w.owed = f.Timestamp
+		}
+	}
 	want := d.user
 	if f.Scope == "all" {
 		want = ""
@@ -290,7 +315,7 @@ func (d *deviceLog) seeEvent(f frameIn) error {
 		}
 	}
 	w.got[e.ts] = true
-	return d.complete(w, e.ts)
+	return d.complete(w, f.Timestamp)
 }
 
 // complete checks that nothing owed up to ts is missing.

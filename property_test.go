@@ -59,6 +59,8 @@ type actor struct {
 	sock    *fakeSocket
 	frames  chan frameIn // since the last look
 	ended   chan struct{}
+	goneAt  atomic.Int64 // one more than when the hub noticed; 0: it has not
+	open    bool         // the model counts the connection
 	stalled bool
 	old     []testimony // cursors of earlier times
 }
@@ -71,15 +73,22 @@ func runSchedule(t *testing.T, seed uint64) {
 		BufferSize: pick(1, 2, 5, 20),
 		BufferTTL:  time.Duration(pick(2, 10, 60)) * time.Second,
 		Now:        func() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) },
+		OnDisconnect: func(info ConnInfo) {
+			for _, d := range w.devices {
+				if d.id == info.Device {
+					d.goneAt.Store(int64(w.now()) + 1)
+				}
+			}
+		},
 	}
 	w.ln = newSocketListener(pick(200, 2000, 1<<16))
 	w.ln.plain = rng.IntN(3) == 0
-	w.boot()
 	for _, u := range w.users {
 		for i := range 2 {
 			w.devices = append(w.devices, &actor{w: w, deviceLog: deviceLog{user: u, id: fmt.Sprintf("%s-%d", u, i)}})
 		}
 	}
+	w.boot()
 	w.forget()
 	for step := 0; step < 120 && !t.Failed(); step++ {
 		w.step()
@@ -118,7 +127,7 @@ func (w *world) forget() {
 			w   *witness
 			log *model
 		}{{&d.mine, w.logs[d.user]}, {&d.all, w.all}} {
-			v.w.log, v.w.got, v.w.view, v.w.checked = v.log, map[Timestamp]bool{}, map[string]string{}, 0
+			v.w.log, v.w.got, v.w.view, v.w.checked, v.w.blind = v.log, map[Timestamp]bool{}, map[string]string{}, 0, 0
 		}
 	}
 }
@@ -126,6 +135,9 @@ func (w *world) forget() {
 func (w *world) now() time.Duration { return time.Since(w.start) }
 
 func (w *world) tick() {
+	for _, d := range w.devices {
+		d.reap()
+	}
 	highest := Timestamp(0)
 	for _, m := range w.logs {
 		highest = max(highest, m.last)
@@ -337,6 +349,7 @@ func (d *actor) connect() {
 	w.tick()
 	mine, all, query := d.claim()
 	d.connecting(mine, all, w.site.hub.epoch, w.now())
+	d.goneAt.Store(0)
 	dev, err := w.site.open("user="+d.user+"&device="+d.id+query, v1Header)
 	if err != nil || dev.resp.StatusCode != 101 {
 		w.fail("%s: handshake: %v", d.id, err)
@@ -346,6 +359,7 @@ func (d *actor) connect() {
 	d.stalled = false
 	d.frames, d.ended = make(chan frameIn, 1<<14), make(chan struct{})
 	w.logs[d.user].conns++
+	d.open = true
 	go func(frames chan<- frameIn, ended chan<- struct{}) {
 		defer close(ended)
 		for {
@@ -387,17 +401,32 @@ func (d *actor) cut() {
 	d.w.settle()
 }
 
+// reap tells the model of a connection that the hub has found to be over.
+func (d *actor) reap() {
+	if at := d.goneAt.Load(); at != 0 && d.open {
+		m := d.w.logs[d.user]
+		d.open = false
+		m.conns--
+		m.active = max(m.active, time.Duration(at-1))
+	}
+}
+
+// over says whether the device knows that its connection has ended.
+func (d *actor) over() bool {
+	select {
+	case <-d.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // look judges what has arrived since the last look.
 func (d *actor) look() {
 	if d.sock == nil {
 		return
 	}
-	ended := false
-	select {
-	case <-d.ended:
-		ended = true
-	default:
-	}
+	ended := d.over()
 	for len(d.frames) > 0 {
 		f := <-d.frames
 		d.w.log("%s sees %.100s", d.id, f.Raw)
@@ -408,9 +437,6 @@ func (d *actor) look() {
 	switch {
 	case ended:
 		d.sock = nil
-		m := d.w.logs[d.user]
-		m.conns--
-		m.active = max(m.active, d.w.now())
 	case !d.stalled:
 		if err := d.atRest(); err != nil {
 			d.w.fail("%s: %v", d.id, err)

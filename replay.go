@@ -1,5 +1,7 @@
 package usercast
 
+import "slices"
+
 // A Verdict says what became of the events that a device missed. Every
 // connection gets one in hub.hello.
 type Verdict string
@@ -39,23 +41,35 @@ type claim struct {
 // A tail is one connection's place in one log. It is guarded by the log's lock;
 // only the goroutine that writes to the connection moves it.
 type tail struct {
-	// cursor: everything up to it has been sent, or was not for this connection.
+	// cursor: everything up to it has been sent, or is in prologue, or was not for
+	// this connection.
 	cursor Timestamp
-	// ringAfter: buffered events up to it are not sent: a fresh connection gets
-	// none of the past, a connection with a gap what is retained.
-	ringAfter Timestamp
-	// gap is told when everything up to ringAfter has been sent: "" if there is none.
-	gap GapReason
 	// since is the log's last timestamp when the connection was made: transients
 	// up to it are the past, buffered events up to it are a replay.
 	since Timestamp
+	// gap is to be told before anything else of this log; "" if there is none.
+	gap GapReason
+	// prologue holds latest values that are older than cursor and not yet sent.
+	prologue []slot
+}
+
+// start is the timestamp from which the connection goes on: see prologueFrame.
+func (t *tail) start() Timestamp { return t.cursor - Timestamp(len(t.prologue)) }
+
+// A reader is who follows a log, by the names that Except may give it.
+type reader struct{ id, device string }
+
+// causes says whether the event is the reader's own doing.
+func (r reader) causes(e *entry) bool {
+	return e.except != "" && (e.except == r.device || e.except == r.id)
 }
 
 // judge gives the verdict on a claim and the place where the connection starts.
 // The log must hold nothing that is expired.
-func (l *log) judge(c claim) (Verdict, GapReason, tail) {
+func (l *log) judge(c claim, r reader) (Verdict, GapReason, tail) {
 	if !c.given {
-		return Fresh, "", tail{cursor: l.beforeSlots(l.last, 0), ringAfter: l.last, since: l.last}
+		// Nothing of the past but the latest values.
+		return Fresh, "", tail{cursor: l.last, since: l.last, prologue: l.values(0, l.last, nil, r)}
 	}
 	if c.loose && c.valid {
 		c.ts = min(c.ts, l.last)
@@ -73,7 +87,8 @@ func (l *log) judge(c claim) (Verdict, GapReason, tail) {
 	default:
 		return Resumed, "", tail{cursor: c.ts, since: l.last}
 	}
-	return Gap, reason, tail{cursor: l.beforeSlots(l.floor, 0), ringAfter: l.floor, gap: reason, since: l.last}
+	// Everything that is retained.
+	return Gap, reason, tail{cursor: l.floor, since: l.last, gap: reason, prologue: l.values(0, l.floor, nil, r)}
 }
 
 // missed says why what follows ts is not all there. ts is below the floor.
@@ -88,28 +103,48 @@ func (l *log) missed(ts Timestamp) GapReason {
 	}
 }
 
-// beforeSlots lowers ts so that every latest value newer than seen lies behind
-// it: they are sent with their own timestamps, which must increase.
-func (l *log) beforeSlots(ts, seen Timestamp) Timestamp {
-	if i := l.slots.after(seen); i < len(l.slots) {
-		return min(ts, l.slots[i].ts-1)
-	}
-	return ts
-}
-
 // catchUp moves a tail that the log has outrun to what is left, and leaves a gap
-// to be told there. It returns true if latest values come before that: something
-// may be missing on either side of them, so a gap must be told at once as well.
-func (l *log) catchUp(t *tail) (now bool) {
-	if max(t.cursor, t.ringAfter) >= l.floor {
-		return false
+// to be told there.
+func (l *log) catchUp(t *tail, r reader) {
+	if t.cursor >= l.floor {
+		return
 	}
-	t.cursor = l.beforeSlots(l.floor, t.cursor)
-	t.ringAfter = l.floor
+	t.prologue = l.values(t.cursor, l.floor, t.prologue, r)
+	t.cursor = l.floor
 	if t.gap == "" {
 		t.gap = GapLagged
 	}
-	return t.cursor < t.ringAfter
+}
+
+// values returns the latest values newer than from, up to to, and those of pending
+// that are still the newest of their key.
+func (l *log) values(from, to Timestamp, pending []slot, r reader) (values []slot) {
+	for i := range l.slots {
+		s := &l.slots[i]
+		unseen := s.ts > from || slices.ContainsFunc(pending, func(p slot) bool { return p.ts == s.ts })
+		if unseen && s.ts <= to && !r.causes(&s.entry) {
+			values = append(values, *s)
+		}
+	}
+	return values
+}
+
+// prologueFrame removes the first value of the prologue and returns its frame.
+//
+// Where a connection starts or goes on after a gap, values may be older than what
+// is missing. With their own timestamps among those of lost events, no place would
+// be right for hub.gap: something might be missing before and after each (I2). So
+// they are sent as the cursor's immediate past: copies stamped cursor-n+1 … cursor,
+// where nothing can lie between. There is room: the connection was sent nothing
+// from this range, for each value stands for a timestamp of its own in it.
+func (t *tail) prologueFrame() []byte {
+	d := draft{frame: t.prologue[0].frame, stampAt: int(t.prologue[0].stampAt)}
+	d = d.clone()
+	d.stamp(t.start() + 1)
+	if t.prologue = t.prologue[1:]; len(t.prologue) == 0 {
+		t.prologue = nil
+	}
+	return d.frame
 }
 
 // A batch is what one write will carry.
@@ -143,32 +178,25 @@ func (b *batch) full() bool {
 
 // collect adds what the tail has not seen, merging ring, latest values and
 // transients by timestamp, and moves the cursor past it. It returns false if the
-// batch became full before the end. id and device name the connection, for Except.
-//
-// While a gap is to be told it stops where that belongs, so that the gap stands
-// between the timestamps that it separates: latest values may be older.
-func (l *log) collect(t *tail, b *batch, id, device string) (done bool) {
-	end := l.last
-	if t.gap != "" {
-		end = t.ringAfter
-	}
-	ri := l.ring.after(max(t.cursor, t.ringAfter))
+// batch became full before the end.
+func (l *log) collect(t *tail, b *batch, r reader) (done bool) {
+	ri := l.ring.after(t.cursor)
 	si := l.slots.after(t.cursor)
 	ti := l.recent.after(max(t.cursor, t.since))
 	for {
 		var next *entry
+		from := &ri
 		if ri < l.ring.len() {
 			next = l.ring.at(ri)
 		}
-		from := &ri
 		if si < len(l.slots) && (next == nil || l.slots[si].ts < next.ts) {
 			next, from = &l.slots[si].entry, &si
 		}
 		if ti < l.recent.len() && (next == nil || l.recent.at(ti).ts < next.ts) {
 			next, from = l.recent.at(ti), &ti
 		}
-		if next == nil || next.ts > end {
-			t.cursor = max(t.cursor, end)
+		if next == nil {
+			t.cursor = max(t.cursor, l.last)
 			return true
 		}
 		if b.full() {
@@ -176,13 +204,12 @@ func (l *log) collect(t *tail, b *batch, id, device string) (done bool) {
 		}
 		*from++
 		t.cursor = next.ts
-		if next.except != "" && (next.except == device || next.except == id) {
-			continue
-		}
-		b.add(next.frame)
-		b.events++
-		if next.ts <= t.since {
-			b.replayed++
+		if !r.causes(next) {
+			b.add(next.frame)
+			b.events++
+			if next.ts <= t.since {
+				b.replayed++
+			}
 		}
 	}
 }

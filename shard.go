@@ -245,12 +245,12 @@ func (s *shard) join(c *conn, mine, all claim) (Verdict, GapReason) {
 	now := s.clock.mono()
 	u := s.user(c.info.UserID, now)
 	u.log.expire(now - s.ttl)
-	verdict, reason, tail := u.log.judge(mine)
+	verdict, reason, tail := u.log.judge(mine, c.reader())
 	c.mine = place{tail, &u.log, &s.mu}
 
 	var allVerdict Verdict
 	var allReason GapReason
-	allVerdict, allReason, c.all = s.everyone.follow(s.shared, all, now)
+	allVerdict, allReason, c.all = s.everyone.follow(s.shared, all, c.reader(), now)
 	switch {
 	case verdict == Gap:
 		c.all.gap = "" // one is told for both

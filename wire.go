@@ -20,8 +20,8 @@ var errFlood = errors.New("usercast: inbound flood")
 // Read is for one goroutine at a time; everything else is safe for concurrent use.
 type wire struct {
 	net.Conn
-	raw     tryWriter // nil: no non-blocking writes (TLS, other systems)
-	timeout time.Duration   // of one blocking write
+	raw     tryWriter     // nil: no non-blocking writes (TLS, other systems)
+	timeout time.Duration // of one blocking write
 	clock   *clock
 
 	early []byte // what the HTTP server had read beyond the request
