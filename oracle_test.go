@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"sort"
 	"time"
 )
@@ -106,14 +107,14 @@ func (m *model) expect(c testimony, epoch string) (verdicts []Verdict) {
 }
 
 func (m *model) find(ts Timestamp) *fact {
-	for i := range m.facts {
-		if m.facts[i].ts == ts {
-			return &m.facts[i]
-		}
+	i := sort.Search(len(m.facts), func(i int) bool { return m.facts[i].ts >= ts })
+	if i < len(m.facts) && m.facts[i].ts == ts {
+		return &m.facts[i]
 	}
 	return nil
 }
 
+// findValue returns the latest event with a nonce, wherever it stands.
 func (m *model) findValue(nonce string) *fact {
 	for i := range m.facts {
 		if m.facts[i].nonce == nonce && m.facts[i].class == Latest {
@@ -131,6 +132,7 @@ type witness struct {
 	checked Timestamp // and those up to this were checked
 	since   Timestamp // the log's last when the connection was made
 	oldest  time.Duration
+	values  map[string]fact // the log's latest values when the connection was made
 	got     map[Timestamp]bool
 	view    map[string]string // the newest value of each key that it was sent
 	blind   Timestamp         // it claimed to have seen more than it has, up to here
@@ -145,15 +147,18 @@ type deviceLog struct {
 	known    bool // it has a cursor
 	verdict  []Verdict
 	claimed  [2]testimony // of its own log and everyone's
-	live     bool
-	told     bool // hub.gap was heard on this connection
-	replayed int
+
+	expectEpoch string
+	racing      bool // events were broadcast while it connected
+	live        bool
+	told        bool // hub.gap was heard on this connection
+	replayed    int
 }
 
 // connecting prepares for a connection: what must the hub say?
 func (d *deviceLog) connecting(mine, all testimony, epoch string, now time.Duration) {
-	d.claimed = [2]testimony{mine, all}
-	d.live, d.told, d.replayed = false, false, 0
+	d.claimed, d.expectEpoch = [2]testimony{mine, all}, epoch
+	d.racing, d.live, d.told, d.replayed = false, false, false, 0
 	vm, va := d.mine.log.expect(mine, epoch), d.all.log.expect(all, epoch)
 	d.verdict = nil
 	for _, m := range vm {
@@ -165,7 +170,7 @@ func (d *deviceLog) connecting(mine, all testimony, epoch string, now time.Durat
 		}
 	}
 	for i, w := range []*witness{&d.mine, &d.all} {
-		w.since, w.oldest = w.log.last, now-w.log.ttl
+		w.since, w.oldest, w.values = w.log.last, now-w.log.ttl, maps.Clone(w.log.slots)
 		w.owed, w.checked = maxTimestamp, 0 // until the verdict is known
 		if c := []testimony{mine, all}[i]; c.given && c.valid {
 			w.owed = c.ts // if resumed
@@ -178,6 +183,14 @@ func (d *deviceLog) connecting(mine, all testimony, epoch string, now time.Durat
 				}
 			}
 		}
+	}
+}
+
+// connectingToo widens what connecting expects by what is right now.
+func (d *deviceLog) connectingToo() {
+	d.verdict = append(d.verdict, d.mine.log.expect(d.claimed[0], d.expectEpoch)...)
+	if c := d.claimed[0]; c.given && c.valid && c.ts > d.mine.since {
+		d.verdict = append(d.verdict, Resumed) // a place in the future, which came to pass
 	}
 }
 
@@ -249,6 +262,9 @@ func (d *deviceLog) seeHello(f frameIn) error {
 		}
 	case Fresh:
 		d.mine.owed, d.all.owed = d.mine.since, min(d.all.owed, d.all.since)
+		if d.racing {
+			d.mine.owed = f.Timestamp // it says itself where it begins
+		}
 	case Gap: // what is owed begins with hub.gap; one is told for both logs
 		d.mine.owed, d.all.owed = maxTimestamp, d.all.since
 	}
@@ -289,7 +305,7 @@ func (d *deviceLog) seeEvent(f frameIn) error {
 		want = ""
 	}
 	switch {
-	case p.User != want:
+	case p.User != want && !(p.User == "*" && want != ""):
 		return fmt.Errorf("I6: %s of user %q for a device of %q", f.Type, p.User, d.user)
 	case e == nil || e.nonce != p.Nonce:
 		return fmt.Errorf("I6: %s is not what was broadcast at %v", f.Raw, f.Timestamp)
@@ -299,6 +315,8 @@ func (d *deviceLog) seeEvent(f frameIn) error {
 		return fmt.Errorf("I5: a transient of before the connection: %s", f.Raw)
 	case e.class == Buffered && e.ts <= w.since && d.verdict[0] == Fresh && !(f.Scope == "all" && w.owed < w.since):
 		return fmt.Errorf("a fresh connection got the past: %s", f.Raw)
+	case e.class == Latest && e.ts <= w.since && !d.racing && w.values[e.key].nonce != e.nonce:
+		return fmt.Errorf("a latest value that was none any more: %s", f.Raw)
 	case e.ts <= w.since && e.at <= w.oldest:
 		return fmt.Errorf("I7: replayed after its TTL: %s", f.Raw)
 	}

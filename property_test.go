@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"hash/maphash"
 	"math/rand/v2"
 	"net/url"
 	"slices"
@@ -45,6 +46,7 @@ type world struct {
 	start   time.Time
 	offset  atomic.Int64 // of the wall clock
 	users   []string
+	seed    maphash.Seed
 	logs    map[string]*model
 	all     *model
 	devices []*actor
@@ -68,9 +70,13 @@ type actor struct {
 func runSchedule(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 2))
 	pick := func(v ...int) int { return v[rng.IntN(len(v))] }
-	w := &world{t: t, rng: rng, start: time.Now(), users: []string{"alice", "bob", "eve"}}
+	w := &world{t: t, rng: rng, start: time.Now(), users: []string{"alice", "bob", "eve"}, seed: maphash.MakeSeed()}
+	// Two of the users share a shard, and so its gcFloor.
+	for i := 0; maphash.String(w.seed, w.users[1])%shardCount != maphash.String(w.seed, w.users[0])%shardCount; i++ {
+		w.users[1] = fmt.Sprintf("bob%d", i)
+	}
 	w.cfg = Config{
-		BufferSize: pick(1, 2, 5, 20),
+		BufferSize: pick(1, 2, 5, 20, 5, 20, 400), // 400 make more than one batch
 		BufferTTL:  time.Duration(pick(2, 10, 60)) * time.Second,
 		Now:        func() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) },
 		OnDisconnect: func(info ConnInfo) {
@@ -81,7 +87,7 @@ func runSchedule(t *testing.T, seed uint64) {
 			}
 		},
 	}
-	w.ln = newSocketListener(pick(200, 2000, 1<<16))
+	w.ln = newSocketListener(pick(200, 2000, 1<<16, 1<<20))
 	w.ln.plain = rng.IntN(3) == 0
 	for _, u := range w.users {
 		for i := range 2 {
@@ -112,6 +118,7 @@ func (w *world) boot() {
 		w.ln = &socketListener{pipeListener: newPipeListener(), limit: w.ln.limit, plain: w.ln.plain}
 	}
 	w.site = newSiteOn(w.t, w.cfg, w.ln)
+	w.site.hub.seed = w.seed
 	born := w.site.hub.Cursor("nobody").LastEventTs
 	w.logs = map[string]*model{}
 	for _, u := range w.users {
@@ -164,14 +171,18 @@ func (w *world) step() {
 		for range w.rng.IntN(3 * w.cfg.BufferSize) {
 			w.broadcast()
 		}
-	case n < 49:
+	case n < 48:
 		w.log("race")
 		w.race()
+	case n < 50:
+		w.log("many")
+		w.many()
 	case n < 67:
 		if d.sock == nil {
-			w.log("connect %s", d.id)
+			racing := w.rng.IntN(4) == 0
+			w.log("connect %s, racing %v", d.id, racing)
 			w.settle()
-			d.connect()
+			d.connect(racing)
 		}
 	case n < 73:
 		if d.sock != nil {
@@ -288,6 +299,19 @@ func (w *world) race() {
 	}
 }
 
+// many broadcasts one event to all users at once.
+func (w *world) many() {
+	_, e, f := w.draw()
+	e.Payload.(map[string]string)["user"] = "*"
+	if err := w.site.hub.BroadcastMany(context.Background(), w.users, e); err != nil {
+		w.fail("broadcast to many: %v", err)
+	}
+	for _, u := range w.users {
+		f.ts = w.site.hub.Cursor(u).LastEventTs
+		w.record(u, f)
+	}
+}
+
 // settle lets everything happen that can, and looks at it.
 func (w *world) settle() {
 	synctest.Wait()
@@ -344,16 +368,43 @@ func (d *actor) claim() (mine, all testimony, query string) {
 
 // connect opens a connection and reads in the background; the schedule goes on
 // when the hub has registered it.
-func (d *actor) connect() {
+//
+// If racing, events are broadcast to the user meanwhile, and the verdict may be
+// that of before or of after.
+func (d *actor) connect(racing bool) {
 	w := d.w
 	w.tick()
 	mine, all, query := d.claim()
 	d.connecting(mine, all, w.site.hub.epoch, w.now())
 	d.goneAt.Store(0)
+	var facts []fact
+	raced := make(chan struct{})
+	if racing {
+		d.racing = true
+		_, e, f := w.draw()
+		e.Payload.(map[string]string)["user"] = d.user
+		go func() {
+			defer close(raced)
+			for range 4 {
+				f.ts, _ = w.send(d.user, e)
+				facts = append(facts, f)
+				time.Sleep(300 * time.Microsecond)
+			}
+		}()
+	}
 	dev, err := w.site.open("user="+d.user+"&device="+d.id+query, v1Header)
 	if err != nil || dev.resp.StatusCode != 101 {
 		w.fail("%s: handshake: %v", d.id, err)
 		return
+	}
+	if racing {
+		<-raced
+		w.logs[d.user].conns++ // registered before some of them
+		for _, f := range facts {
+			w.record(d.user, f)
+		}
+		w.logs[d.user].conns--
+		d.connectingToo()
 	}
 	d.sock = dev.c.(*fakeSocket)
 	d.stalled = false

@@ -47,6 +47,6 @@ func (h *Hub) remove(c *conn) {
 
 func (h *Hub) removeLocked(s *shard, c *conn) {
 	if s.part(c) {
-		h.stats.conns.Add(-1)
+		h.stats.conns.Add(-1) // as register added
 	}
 }

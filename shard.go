@@ -281,7 +281,6 @@ func (s *shard) part(c *conn) bool {
 	u.conns = slices.Delete(u.conns, i, i+1)
 	s.removeSlot(c.slot)
 	u.active = max(u.active, s.clock.mono())
-	s.stats.conns.Add(-1)
 	if len(u.conns) == 0 {
 		u.conns = nil
 		s.stats.users.Add(-1)

@@ -1,0 +1,508 @@
+package usercast
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"maps"
+	"math/big"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+var jwtSecret = bytes.Repeat([]byte("k"), minSecretBytes)
+
+// jwtConfig trusts HS256 with jwtSecret, and what change makes of that.
+func jwtConfig(change func(*JWTConfig)) JWTConfig {
+	cfg := JWTConfig{Secret: jwtSecret, Methods: []string{"HS256"}, Issuer: "https://id.example", Audience: "orders"}
+	if change != nil {
+		change(&cfg)
+	}
+	return cfg
+}
+
+// keysConfig trusts keys instead.
+func keysConfig(method string, keys map[string]crypto.PublicKey) JWTConfig {
+	return jwtConfig(func(c *JWTConfig) { c.Secret, c.Keys, c.Methods = nil, keys, []string{method} })
+}
+
+// keyfuncConfig trusts whatever key is.
+func keyfuncConfig(method string, key any) JWTConfig {
+	return jwtConfig(func(c *JWTConfig) {
+		c.Secret, c.Methods = nil, []string{method}
+		c.Keyfunc = func(*jwt.Token) (any, error) { return key, nil }
+	})
+}
+
+func mustJWT(t testing.TB, cfg JWTConfig) *JWT {
+	t.Helper()
+	j, err := NewJWT(cfg)
+	if err != nil {
+		t.Fatalf("NewJWT: %v", err)
+	}
+	return j
+}
+
+// fields are the members of a token's header or claims.
+type fields map[string]any
+
+// claims are those of a good token for alice, changed; nil removes one.
+func claims(change fields) fields {
+	c := fields{"iss": "https://id.example", "aud": "orders", "sub": "alice", "exp": time.Now().Add(time.Hour).Unix()}
+	maps.Copy(c, change)
+	maps.DeleteFunc(c, func(_ string, v any) bool { return v == nil })
+	return c
+}
+
+// mint signs a token. It takes any claims, also those that golang-jwt would not write.
+func mint(t testing.TB, alg string, key any, header, claims fields) string {
+	t.Helper()
+	h := fields{"alg": alg, "typ": "JWT"}
+	maps.Copy(h, header)
+	segment := func(v any) string {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return base64.RawURLEncoding.EncodeToString(b)
+	}
+	text := segment(h) + "." + segment(claims)
+	sig, err := jwt.GetSigningMethod(alg).Sign(text, key)
+	if err != nil {
+		t.Fatalf("signing by %s: %v", alg, err)
+	}
+	return text + "." + base64.RawURLEncoding.EncodeToString(sig)
+}
+
+// mintHS signs a token that jwtConfig trusts, unless its claims say otherwise.
+func mintHS(t testing.TB, change fields) string {
+	t.Helper()
+	return mint(t, "HS256", jwtSecret, nil, claims(change))
+}
+
+// mintUntil signs a good token for a user.
+func mintUntil(t testing.TB, user string, end time.Time) string {
+	t.Helper()
+	return mintHS(t, fields{"sub": user, "exp": end.Unix()})
+}
+
+var rsaKey = sync.OnceValue(func() *rsa.PrivateKey { return mustKey(rsa.GenerateKey(rand.Reader, minRSABits)) })
+
+func ecdsaKey(c elliptic.Curve) *ecdsa.PrivateKey { return mustKey(ecdsa.GenerateKey(c, rand.Reader)) }
+
+func edKey() ed25519.PrivateKey {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	return mustKey(key, err)
+}
+
+func mustKey[K any](key K, err error) K {
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+func TestNewJWTRefuses(t *testing.T) {
+	p256, ed := ecdsaKey(elliptic.P256()), edKey()
+	weak := &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 1023), E: 65537}
+	key := func(method string, k crypto.PublicKey) func(*JWTConfig) {
+		return func(c *JWTConfig) { *c = keysConfig(method, map[string]crypto.PublicKey{"2026": k}) }
+	}
+	for name, c := range map[string]struct {
+		change func(*JWTConfig)
+		names  string // what the error must speak of
+	}{
+		"no methods":       {func(c *JWTConfig) { c.Methods = nil }, "JWTConfig.Methods"},
+		"unknown method":   {func(c *JWTConfig) { c.Methods = []string{"HS257"} }, "JWTConfig.Methods"},
+		"method none":      {func(c *JWTConfig) { c.Methods = []string{"none"} }, "JWTConfig.Methods"},
+		"method hs256":     {func(c *JWTConfig) { c.Methods = []string{"hs256"} }, "JWTConfig.Methods"},
+		"mixed families":   {func(c *JWTConfig) { c.Methods = []string{"HS256", "RS256"} }, "JWTConfig.Methods"},
+		"mixed curves":     {func(c *JWTConfig) { c.Methods = []string{"ES256", "EdDSA"} }, "JWTConfig.Methods"},
+		"empty secret":     {func(c *JWTConfig) { c.Secret = []byte{} }, "JWTConfig.Secret"},
+		"short secret":     {func(c *JWTConfig) { c.Secret = c.Secret[:minSecretBytes-1] }, "JWTConfig.Secret"},
+		"secret for RS256": {func(c *JWTConfig) { c.Methods = []string{"RS256"} }, "JWTConfig.Secret"},
+		"no key":           {func(c *JWTConfig) { c.Secret = nil }, "Secret, Keys and Keyfunc"},
+		"two keys":         {func(c *JWTConfig) { c.Keyfunc = func(*jwt.Token) (any, error) { return nil, nil } }, "Secret, Keys and Keyfunc"},
+		"no issuer":        {func(c *JWTConfig) { c.Issuer = "" }, "JWTConfig.Issuer"},
+		"no audience":      {func(c *JWTConfig) { c.Audience = "" }, "JWTConfig.Audience"},
+		"negative leeway":  {func(c *JWTConfig) { c.Leeway = -1 }, "JWTConfig.Leeway"},
+		"long leeway":      {func(c *JWTConfig) { c.Leeway = maxLeeway + 1 }, "JWTConfig.Leeway"},
+		"empty keys":       {func(c *JWTConfig) { *c = keysConfig("RS256", map[string]crypto.PublicKey{}) }, "JWTConfig.Keys"},
+		"weak RSA":         {key("RS256", weak), `JWTConfig.Keys: "2026"`},
+		"RSA without N":    {key("RS256", &rsa.PublicKey{E: 3}), `JWTConfig.Keys: "2026"`},
+		"nil RSA":          {key("RS256", (*rsa.PublicKey)(nil)), `JWTConfig.Keys: "2026"`},
+		"nil ECDSA":        {key("ES256", (*ecdsa.PublicKey)(nil)), `JWTConfig.Keys: "2026"`},
+		"ECDSA no curve":   {key("ES256", &ecdsa.PublicKey{}), `JWTConfig.Keys: "2026"`},
+		"nil Ed25519":      {key("EdDSA", ed25519.PublicKey(nil)), `JWTConfig.Keys: "2026"`},
+		"short Ed25519":    {key("EdDSA", ed25519.PublicKey(make([]byte, 31))), `JWTConfig.Keys: "2026"`},
+		"nil key":          {key("RS256", nil), `JWTConfig.Keys: "2026"`},
+		"RSA for ES256":    {key("ES256", &rsaKey().PublicKey), `JWTConfig.Keys: "2026"`},
+		"RSA for HS256":    {key("HS256", &rsaKey().PublicKey), `JWTConfig.Keys: "2026"`},
+		"ECDSA for EdDSA":  {key("EdDSA", &p256.PublicKey), `JWTConfig.Keys: "2026"`},
+		"Ed25519 for PS":   {key("PS256", ed.Public()), `JWTConfig.Keys: "2026"`},
+		"a private key":    {key("ES256", p256), `JWTConfig.Keys: "2026"`},
+		"PEM":              {key("RS256", "-----BEGIN PUBLIC KEY-----"), `JWTConfig.Keys: "2026"`},
+	} {
+		_, err := NewJWT(jwtConfig(c.change))
+		if !errors.Is(err, ErrInvalidConfig) || !strings.Contains(err.Error(), c.names) {
+			t.Errorf("%s: got %v, want ErrInvalidConfig that names %s", name, err, c.names)
+		}
+	}
+}
+
+func TestNewJWTAccepts(t *testing.T) {
+	for name, change := range map[string]func(*JWTConfig){
+		"the plainest": nil,
+		"a family":     func(c *JWTConfig) { c.Methods = []string{"HS256", "HS384", "HS512"} },
+		"any issuer":   func(c *JWTConfig) { c.Issuer, c.AllowAnyIssuer = "", true },
+		"any audience": func(c *JWTConfig) { c.Audience, c.AllowAnyAudience = "", true },
+		"most leeway":  func(c *JWTConfig) { c.Leeway = maxLeeway },
+	} {
+		if _, err := NewJWT(jwtConfig(change)); err != nil {
+			t.Errorf("%s: got %v, want no error", name, err)
+		}
+	}
+}
+
+// A caller may reuse or wipe what it passed in.
+func TestNewJWTCopies(t *testing.T) {
+	methods, secret := []string{"HS256"}, bytes.Clone(jwtSecret)
+	j := mustJWT(t, jwtConfig(func(c *JWTConfig) { c.Methods, c.Secret = methods, secret }))
+	clear(secret)
+	if _, err := j.AuthenticateToken(context.Background(), mintHS(t, nil)); err != nil {
+		t.Errorf("after the secret was wiped: %v", err)
+	}
+	methods[0] = "HS512"
+	if _, err := j.AuthenticateToken(context.Background(), mintHS(t, nil)); err != nil {
+		t.Errorf("after Methods was overwritten: %v", err)
+	}
+	if _, err := j.AuthenticateToken(context.Background(), mint(t, "HS512", jwtSecret, nil, claims(nil))); err == nil {
+		t.Error("HS512, written into Methods later, got accepted")
+	}
+}
+
+// number is JSON that no Go number can be marshalled to.
+func number(s string) json.RawMessage { return json.RawMessage(s) }
+
+// Each differs from a good token in what its name says and in nothing else.
+func TestJWTRefusesClaims(t *testing.T) {
+	j := mustJWT(t, jwtConfig(nil))
+	future := time.Now().Add(time.Hour).Unix()
+	for name, c := range map[string]struct {
+		change fields
+		want   error
+	}{
+		"no exp":           {fields{"exp": nil}, ErrTokenInvalid},
+		"exp null":         {fields{"exp": number("null")}, ErrTokenInvalid},
+		"exp a string":     {fields{"exp": "4102444800"}, ErrTokenInvalid},
+		"exp a list":       {fields{"exp": []int{1}}, ErrTokenInvalid},
+		"exp no float64":   {fields{"exp": number("1e400")}, ErrTokenInvalid},
+		"exp NaN":          {fields{"exp": "NaN"}, ErrTokenInvalid},
+		"exp 0":            {fields{"exp": 0}, ErrTokenExpired},
+		"exp -1":           {fields{"exp": -1}, ErrTokenExpired},
+		"exp -1e300":       {fields{"exp": -1e300}, ErrTokenExpired},
+		"exp past":         {fields{"exp": time.Now().Add(-time.Minute).Unix()}, ErrTokenExpired},
+		"only EXP":         {fields{"exp": nil, "EXP": future}, ErrTokenInvalid},
+		"nbf future":       {fields{"nbf": future}, ErrTokenInvalid},
+		"nbf 1e300":        {fields{"nbf": 1e300}, ErrTokenInvalid},
+		"nbf a string":     {fields{"nbf": "0"}, ErrTokenInvalid},
+		"iss wrong":        {fields{"iss": "https://id.example/"}, ErrTokenInvalid},
+		"iss missing":      {fields{"iss": nil}, ErrTokenInvalid},
+		"iss empty":        {fields{"iss": ""}, ErrTokenInvalid},
+		"iss a list":       {fields{"iss": []string{"https://id.example"}}, ErrTokenInvalid},
+		"aud wrong":        {fields{"aud": "orders2"}, ErrTokenInvalid},
+		"aud missing":      {fields{"aud": nil}, ErrTokenInvalid},
+		"aud empty":        {fields{"aud": []string{}}, ErrTokenInvalid},
+		"aud others":       {fields{"aud": []string{"a", "b"}}, ErrTokenInvalid},
+		"aud with numbers": {fields{"aud": []any{1, "orders"}}, ErrTokenInvalid},
+		"sub missing":      {fields{"sub": nil}, ErrTokenInvalid},
+		"only SUB":         {fields{"sub": nil, "SUB": "bob"}, ErrTokenInvalid},
+		"sub empty":        {fields{"sub": ""}, ErrTokenInvalid},
+		"sub a number":     {fields{"sub": 7}, ErrTokenInvalid},
+		"sub a list":       {fields{"sub": []string{"alice"}}, ErrTokenInvalid},
+		"sub too long":     {fields{"sub": strings.Repeat("a", MaxUserIDBytes+1)}, ErrTokenInvalid},
+		"sub long runes":   {fields{"sub": strings.Repeat("é", MaxUserIDBytes/2) + "a"}, ErrTokenInvalid},
+	} {
+		id, err := j.AuthenticateToken(context.Background(), mintHS(t, c.change))
+		if !errors.Is(err, c.want) || id != (Identity{}) {
+			t.Errorf("%s: got %+v and %v, want nobody and %v", name, id, err, c.want)
+		}
+	}
+}
+
+func TestJWTAcceptsClaims(t *testing.T) {
+	j := mustJWT(t, jwtConfig(nil))
+	exp := time.Unix(time.Now().Add(time.Hour).Unix(), 0)
+	// The last second of the year 9999: later dates overflow somewhere.
+	forever := time.Unix(int64(maxTimestamp/1e6), 0)
+	long := strings.Repeat("é", MaxUserIDBytes/2)
+	for name, c := range map[string]struct {
+		change        fields
+		user, session string
+		end           time.Time
+	}{
+		"the plainest":      {nil, "alice", "", exp},
+		"SUB beside sub":    {fields{"SUB": "bob", "Sub": "carol"}, "alice", "", exp},
+		"aud in a list":     {fields{"aud": []string{"billing", "orders"}}, "alice", "", exp},
+		"sid":               {fields{"sid": "s1", "jti": "j1"}, "alice", "s1", exp},
+		"jti":               {fields{"jti": "j1"}, "alice", "j1", exp},
+		"sid a number":      {fields{"sid": 7}, "alice", "", exp},
+		"sid too long":      {fields{"sid": "x" + long}, "alice", "x" + strings.TrimSuffix(long, "é"), exp},
+		"nbf now":           {fields{"nbf": time.Now().Unix()}, "alice", "", exp},
+		"nbf -1e300":        {fields{"nbf": -1e300}, "alice", "", exp},
+		"iat future":        {fields{"iat": 1e18}, "alice", "", exp},
+		"exp in ms":         {fields{"exp": exp.UnixMilli()}, "alice", "", forever},
+		"exp 1e18":          {fields{"exp": 1e18}, "alice", "", forever},
+		"exp 1e300":         {fields{"exp": 1e300}, "alice", "", forever},
+		"longest sub":       {fields{"sub": long}, long, "", exp},
+		"control bytes":     {fields{"sub": "a\x00b\r\nc\x1b[31m"}, "a\x00b\r\nc\x1b[31m", "", exp},
+		"sub like a path":   {fields{"sub": "../../*>{}"}, "../../*>{}", "", exp},
+		"sub only a space":  {fields{"sub": " "}, " ", "", exp},
+		"sub a real U+FFFD": {fields{"sub": "\ufffd"}, "\ufffd", "", exp},
+	} {
+		id, err := j.AuthenticateToken(context.Background(), mintHS(t, c.change))
+		want := Identity{UserID: c.user, SessionID: c.session, ExpiresAt: c.end, leeway: defaultLeeway}
+		if err != nil || id != want {
+			t.Errorf("%s: got %+v and %v\nwant %+v", name, id, err, want)
+		}
+	}
+}
+
+// encoding/json reads whatever is no UTF-8 as U+FFFD, so that several users would
+// become one.
+func TestJWTSubMustBeUTF8(t *testing.T) {
+	j := mustJWT(t, jwtConfig(nil))
+	for name, sub := range map[string]string{
+		"a lone surrogate": `"a\ud800"`,
+		"a wrong pair":     `"a\udc00\ud800"`,
+		"a Latin-1 byte":   "\"a\xe9\"",
+	} {
+		header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256"}`))
+		body := base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"https://id.example","aud":"orders","exp":1e18,"sub":` + sub + `}`))
+		sig, err := jwt.SigningMethodHS256.Sign(header+"."+body, jwtSecret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token := header + "." + body + "." + base64.RawURLEncoding.EncodeToString(sig)
+		if id, err := j.AuthenticateToken(context.Background(), token); !errors.Is(err, ErrTokenInvalid) {
+			t.Errorf("%s: got user %q and %v, want ErrTokenInvalid", name, id.UserID, err)
+		}
+	}
+}
+
+// Hostile shapes of a token whose contents are good.
+func TestJWTRefusesForms(t *testing.T) {
+	j := mustJWT(t, jwtConfig(nil))
+	good := mintHS(t, nil)
+	part := strings.Split(good, ".")
+	for name, token := range map[string]string{
+		"empty":           "",
+		"dots":            "..",
+		"1 segment":       part[0],
+		"2 segments":      part[0] + "." + part[1],
+		"no signature":    part[0] + "." + part[1] + ".",
+		"4 segments":      good + ".",
+		"5 segments":      good + "." + part[1] + "." + part[2],
+		"prefix":          "Bearer " + good,
+		"padding":         good + "=",
+		"unused bits":     good[:len(good)-1] + string(good[len(good)-1]+1),
+		"other alphabet":  part[0] + "." + part[1] + ".+/" + part[2][2:],
+		"a space":         good + " ",
+		"alg none":        mint(t, "none", jwt.UnsafeAllowNoneSignatureType, nil, claims(nil)),
+		"alg None":        mint(t, "HS256", jwtSecret, fields{"alg": "None"}, claims(nil)),
+		"alg HS512":       mint(t, "HS512", jwtSecret, nil, claims(nil)),
+		"alg a number":    mint(t, "HS256", jwtSecret, fields{"alg": 256}, claims(nil)),
+		"alg unknown":     mint(t, "HS256", jwtSecret, fields{"alg": "HS1024"}, claims(nil)),
+		"crit":            mint(t, "HS256", jwtSecret, fields{"crit": []string{"exp"}}, claims(nil)),
+		"crit null":       mint(t, "HS256", jwtSecret, fields{"crit": nil}, claims(nil)),
+		"another secret":  mint(t, "HS256", bytes.Repeat([]byte("x"), 32), nil, claims(nil)),
+		"an empty secret": mint(t, "HS256", []byte{}, nil, claims(nil)),
+		"1 MB":            mintHS(t, fields{"pad": strings.Repeat("x", 1<<20)}),
+		"1 MB of dots":    strings.Repeat(".", 1<<20),
+		"one byte over":   mintSized(t, maxTokenBytes+1),
+	} {
+		if id, err := j.AuthenticateToken(context.Background(), token); !errors.Is(err, ErrTokenInvalid) || id != (Identity{}) {
+			t.Errorf("%s: got %+v and %v, want nobody and ErrTokenInvalid", name, id, err)
+		}
+	}
+	for name, token := range map[string]string{"good": good, "longest": mintSized(t, maxTokenBytes)} {
+		if _, err := j.AuthenticateToken(context.Background(), token); err != nil {
+			t.Errorf("%s: got %v, want no error", name, err)
+		}
+	}
+}
+
+// Line breaks inside base64 are not strict either: one signed token would have
+// many spellings, and a list of revoked tokens would know only one of them.
+func TestJWTRefusesLineBreaks(t *testing.T) {
+	j := mustJWT(t, jwtConfig(nil))
+	good := mintHS(t, nil)
+	for _, token := range []string{good + "\n", good + "\r\n", good[:len(good)-4] + "\n" + good[len(good)-4:]} {
+		if _, err := j.AuthenticateToken(context.Background(), token); !errors.Is(err, ErrTokenInvalid) {
+			t.Errorf("…%q: got %v, want ErrTokenInvalid", token[len(good)-8:], err)
+		}
+	}
+}
+
+// mintSized signs a good token of exactly n bytes.
+func mintSized(t testing.TB, n int) string {
+	t.Helper()
+	// Base64 has no segment of 4k+1 bytes, so the header makes up for some lengths.
+	for header := range 3 {
+		for pad := n*3/4 - 400; pad < n; pad++ {
+			token := mint(t, "HS256", jwtSecret, fields{"x": strings.Repeat("x", header)}, claims(fields{"pad": strings.Repeat("x", pad)}))
+			if len(token) == n {
+				return token
+			} else if len(token) > n {
+				break
+			}
+		}
+	}
+	t.Fatalf("no token has %d bytes", n)
+	return ""
+}
+
+func TestJWTMethods(t *testing.T) {
+	p256, p384, p521, ed := ecdsaKey(elliptic.P256()), ecdsaKey(elliptic.P384()), ecdsaKey(elliptic.P521()), edKey()
+	for _, c := range []struct {
+		alg     string
+		private crypto.Signer
+	}{
+		{"RS256", rsaKey()}, {"RS512", rsaKey()}, {"PS256", rsaKey()}, {"PS384", rsaKey()},
+		{"ES256", p256}, {"ES384", p384}, {"ES512", p521}, {"EdDSA", ed},
+	} {
+		j := mustJWT(t, keysConfig(c.alg, map[string]crypto.PublicKey{"2026": c.private.Public()}))
+		token := mint(t, c.alg, c.private, fields{"kid": "2026"}, claims(nil))
+		if id, err := j.AuthenticateToken(context.Background(), token); err != nil || id.UserID != "alice" {
+			t.Errorf("%s: got %q and %v, want alice", c.alg, id.UserID, err)
+		}
+		forged := token[:len(token)-8] + strings.Repeat("A", 8)
+		if id, err := j.AuthenticateToken(context.Background(), forged); !errors.Is(err, ErrTokenInvalid) {
+			t.Errorf("%s, forged: got %q and %v, want ErrTokenInvalid", c.alg, id.UserID, err)
+		}
+	}
+}
+
+// A key serves its own family and, on curves, its own method.
+func TestJWTBindsKeysToMethods(t *testing.T) {
+	pub := &rsaKey().PublicKey
+	der, err := x509.MarshalPKIXPublicKey(pub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+	p256, p384 := ecdsaKey(elliptic.P256()), ecdsaKey(elliptic.P384())
+	kid := fields{"kid": "2026"}
+	es256 := mint(t, "ES256", p256, kid, claims(nil))
+	for name, c := range map[string]struct {
+		cfg   JWTConfig
+		token string
+	}{
+		"RSA key as a secret":        {keysConfig("RS256", map[string]crypto.PublicKey{"2026": pub}), mint(t, "HS256", public, kid, claims(nil))},
+		"PEM from Keyfunc for RS256": {keyfuncConfig("RS256", public), mint(t, "HS256", public, kid, claims(nil))},
+		"RSA key for HS256":          {keyfuncConfig("HS256", pub), mint(t, "HS256", public, nil, claims(nil))},
+		"empty secret":               {keyfuncConfig("HS256", []byte{}), mint(t, "HS256", []byte{}, nil, claims(nil))},
+		"nil secret":                 {keyfuncConfig("HS256", []byte(nil)), mint(t, "HS256", []byte{}, nil, claims(nil))},
+		"short secret":               {keyfuncConfig("HS256", jwtSecret[1:]), mint(t, "HS256", jwtSecret[1:], nil, claims(nil))},
+		"short secret in a set": {keyfuncConfig("HS256", jwt.VerificationKeySet{Keys: []jwt.VerificationKey{jwtSecret, []byte{}}}),
+			mint(t, "HS256", []byte{}, nil, claims(nil))},
+		"empty set":            {keyfuncConfig("HS256", jwt.VerificationKeySet{}), mintHS(t, nil)},
+		"no key":               {keyfuncConfig("HS256", nil), mint(t, "HS256", []byte{}, nil, claims(nil))},
+		"none from Keyfunc":    {keyfuncConfig("HS256", jwt.UnsafeAllowNoneSignatureType), mint(t, "none", jwt.UnsafeAllowNoneSignatureType, nil, claims(nil))},
+		"ES256 by P-384's kid": {keysConfig("ES256", map[string]crypto.PublicKey{"2026": &p384.PublicKey}), es256},
+		"ES256 from Keyfunc":   {keyfuncConfig("ES256", &p384.PublicKey), es256},
+		"RS256, PS256 trusted": {keysConfig("PS256", map[string]crypto.PublicKey{"2026": pub}), mint(t, "RS256", rsaKey(), kid, claims(nil))},
+	} {
+		j := mustJWT(t, c.cfg)
+		if id, err := j.AuthenticateToken(context.Background(), c.token); !errors.Is(err, ErrTokenInvalid) {
+			t.Errorf("%s: got %q and %v, want ErrTokenInvalid", name, id.UserID, err)
+		}
+	}
+	// The same ways with keys that fit.
+	set := jwt.VerificationKeySet{Keys: []jwt.VerificationKey{bytes.Repeat([]byte("old!"), 8), jwtSecret}}
+	for name, c := range map[string]struct {
+		cfg   JWTConfig
+		token string
+	}{
+		"Keyfunc":          {keyfuncConfig("ES256", &p256.PublicKey), es256},
+		"set from Keyfunc": {keyfuncConfig("HS256", set), mintHS(t, nil)},
+	} {
+		if _, err := mustJWT(t, c.cfg).AuthenticateToken(context.Background(), c.token); err != nil {
+			t.Errorf("%s: got %v, want no error", name, err)
+		}
+	}
+}
+
+// Two keys stand side by side while one takes the other's place.
+func TestJWTKid(t *testing.T) {
+	older, newer := edKey(), edKey()
+	j := mustJWT(t, keysConfig("EdDSA", map[string]crypto.PublicKey{"2025": older.Public(), "2026": newer.Public()}))
+	for name, c := range map[string]struct {
+		kid  any // nil: none
+		key  ed25519.PrivateKey
+		good bool
+	}{
+		"older":          {"2025", older, true},
+		"newer":          {"2026", newer, true},
+		"another's":      {"2025", newer, false},
+		"unknown":        {"2024", newer, false},
+		"missing":        {nil, newer, false},
+		"empty":          {"", newer, false},
+		"a number":       {2026, newer, false},
+		"a list":         {[]string{"2026"}, newer, false},
+		"path traversal": {"../../2026", newer, false},
+		"injection":      {"2026' OR '1'='1", newer, false},
+		"padded":         {"2026\x00", newer, false},
+	} {
+		header := fields{}
+		if c.kid != nil {
+			header["kid"] = c.kid
+		}
+		_, err := j.AuthenticateToken(context.Background(), mint(t, "EdDSA", c.key, header, claims(nil)))
+		if c.good && err != nil || !c.good && !errors.Is(err, ErrTokenInvalid) {
+			t.Errorf("kid %s: got %v, want good: %v", name, err, c.good)
+		}
+	}
+}
+
+func TestJWTLeeway(t *testing.T) {
+	for _, c := range []struct{ configured, leeway time.Duration }{{0, 5 * time.Second}, {time.Second, time.Second}, {maxLeeway, 30 * time.Second}} {
+		synctest.Test(t, func(t *testing.T) {
+			j := mustJWT(t, jwtConfig(func(cfg *JWTConfig) { cfg.Leeway = c.configured }))
+			start := time.Now()
+			begin, end := start.Add(time.Minute), start.Add(2*time.Minute)
+			token := mintHS(t, fields{"nbf": begin.Unix(), "exp": end.Unix()})
+			for _, step := range []struct {
+				at   time.Time
+				want error
+			}{
+				{begin.Add(-c.leeway - time.Second), ErrTokenInvalid},
+				{begin.Add(-c.leeway), nil},
+				{end.Add(c.leeway - time.Second), nil},
+				{end.Add(c.leeway - 1), nil},
+				{end.Add(c.leeway), ErrTokenExpired},
+				{end.Add(c.leeway + time.Hour), ErrTokenExpired},
+			} {
+				time.Sleep(time.Until(step.at))
+				if _, err := j.AuthenticateToken(t.Context(), token); !errors.Is(err, step.want) {
+					t.Errorf("leeway %v, %v after the start: got %v, want %v", c.leeway, step.at.Sub(start), err, step.want)
+				}
+			}
+		})
+	}
+}
