@@ -1,0 +1,54 @@
+# `make test` is everything that must hold; `make help` lists the rest.
+# It needs Go, git and make, and fetches what else it uses.
+
+SHELL := /bin/bash
+GO ?= go
+# How long each fuzz target runs.
+FUZZTIME ?= 5s
+# The modules that go.work ties together, the root first.
+MODULES := $(shell sed -n 's/^\t\(\.[^ ]*\)$$/\1/p' go.work)
+
+.PHONY: help test lint race fuzz mutants bench bench-quick quickstart clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+test: lint race fuzz mutants ## everything: what CI runs
+	@echo "make test: all passed"
+
+lint: bin/staticcheck bin/govulncheck ## gofmt, vet, staticcheck, govulncheck
+	@unformatted="$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l)"; \
+	if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	@for m in $(MODULES); do echo "== vet and staticcheck in $$m"; \
+		(cd $$m && $(GO) vet ./... && $(CURDIR)/bin/staticcheck ./...) || exit 1; done
+	@echo "== vet for systems without non-blocking writes"; GOOS=windows $(GO) vet .
+	@for m in $(MODULES); do echo "== govulncheck in $$m"; scripts/govulncheck.sh $$m || exit 1; done
+
+race: ## all tests of all modules, with the race detector
+	@for m in $(MODULES); do echo "== tests in $$m"; (cd $$m && $(GO) test -race -timeout 10m ./...) || exit 1; done
+
+fuzz: ## every fuzz target for FUZZTIME
+	@scripts/fuzz.sh $(FUZZTIME)
+
+mutants: ## break the hub on purpose; the oracle must see each way
+	$(GO) run ./internal/mutants
+
+bench: ## all scenarios against all peers: writes docs/performance.md (hours matter: about 40 minutes)
+	cd bench && $(GO) run ./cmd/bench -out ../docs
+
+bench-quick: ## the same in two minutes, printed only
+	cd bench && $(GO) run ./cmd/bench -quick
+
+quickstart: ## the example, on http://127.0.0.1:8080
+	$(GO) run ./examples/quickstart
+
+bin/staticcheck: tools/go.mod tools/go.sum
+	cd tools && GOWORK=off $(GO) build -o ../bin/ honnef.co/go/tools/cmd/staticcheck
+	@touch $@
+
+bin/govulncheck: tools/go.mod tools/go.sum
+	cd tools && GOWORK=off $(GO) build -o ../bin/ golang.org/x/vuln/cmd/govulncheck
+	@touch $@
+
+clean: ## remove what was built
+	rm -rf bin
