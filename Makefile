@@ -26,6 +26,7 @@ lint: bin/staticcheck bin/govulncheck ## gofmt, vet, staticcheck, govulncheck
 
 race: ## all tests of all modules, with the race detector
 	@for m in $(MODULES); do echo "== tests in $$m"; (cd $$m && $(GO) test -race -timeout 10m ./...) || exit 1; done
+	@echo "== counts that the race detector disturbs"; $(GO) test -count=1 -run 'Allocates' .
 
 fuzz: ## every fuzz target for FUZZTIME
 	@scripts/fuzz.sh $(FUZZTIME)

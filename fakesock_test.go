@@ -25,6 +25,7 @@ type faults struct {
 	failAfter  int           // bytes until a Write is short and fails; 0: never
 	blockClose chan struct{} // Close waits for it
 	closed     int
+	writes     int // by tryWrite
 }
 
 var errReset = errors.New("connection reset by peer")
@@ -166,6 +167,7 @@ func (f *fakeSocket) put(p []byte) (int, error) {
 func (f *fakeSocket) tryWrite(p []byte) (int, error) {
 	f.out.mu.Lock()
 	defer f.out.mu.Unlock()
+	f.faults.writes++
 	if f.writeDeadline.passed() {
 		return 0, os.ErrDeadlineExceeded
 	}

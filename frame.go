@@ -42,15 +42,8 @@ func newDraft(ev *Event, class Class, scope string, maxBytes int) (draft, error)
 	if err != nil {
 		return draft{}, err
 	}
-	var key []byte
-	if ev.Key != "" {
-		if key, err = json.Marshal(ev.Key); err != nil { // cannot fail: Key was checked
-			return draft{}, fmt.Errorf("%w: %s: %w", ErrPayload, ev.Type, err)
-		}
-	}
-
-	const envelope = `{"type":"","payload":,"timestamp":"","class":"transient","key":,"scope":"all"}`
-	size := len(envelope) + len(timestampLayout) + len(ev.Type) + len(payload) + len(key)
+	const envelope = `{"type":"","payload":,"timestamp":"","class":"transient","key":"","scope":"all"}`
+	size := len(envelope) + len(timestampLayout) + len(ev.Type) + len(payload) + len(ev.Key)
 	b := make([]byte, 0, maxHeader+size)
 	b = b[:maxHeader] // the header is written last, when the length is known
 	b = append(b, `{"type":"`...)
@@ -66,9 +59,9 @@ func newDraft(ev *Event, class Class, scope string, maxBytes int) (draft, error)
 		b = append(b, class.String()...)
 		b = append(b, '"')
 	}
-	if key != nil {
+	if ev.Key != "" {
 		b = append(b, `,"key":`...)
-		b = append(b, key...)
+		b = appendString(b, ev.Key)
 	}
 	if scope != "" {
 		b = append(b, `,"scope":"`...)
@@ -82,6 +75,19 @@ func newDraft(ev *Event, class Class, scope string, maxBytes int) (draft, error)
 	}
 	b, cut := putHeader(b)
 	return draft{frame: b, stampAt: stampAt - cut, class: class, key: ev.Key, except: ev.Except}, nil
+}
+
+// appendString appends s as JSON. Most keys need no escapes and no allocation.
+func appendString(b []byte, s string) []byte {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			quoted, _ := json.Marshal(s) // cannot fail on a string
+			return append(b, quoted...)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
 }
 
 // stamp writes the timestamp into the frame. Only the log calls it, once, before

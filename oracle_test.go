@@ -231,15 +231,6 @@ func (d *deviceLog) see(f frameIn) error {
 	return d.seeEvent(f)
 }
 
-func contains(ring []fact, ts Timestamp) bool {
-	for _, f := range ring {
-		if f.ts == ts {
-			return true
-		}
-	}
-	return false
-}
-
 func (d *deviceLog) seeHello(f frameIn) error {
 	var h helloIn
 	if err := json.Unmarshal(f.Payload, &h); err != nil {

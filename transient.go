@@ -36,7 +36,7 @@ type slot struct {
 
 // set makes e the newest value of its key. It reports the size that was given up.
 func (s *slots) set(key string, e entry) (freed int64, dropped int) {
-	freed, dropped = s.clear(key)
+	freed, dropped = s.remove(key)
 	if len(*s) == maxSlots {
 		freed += s.pop()
 		dropped++
@@ -47,15 +47,19 @@ func (s *slots) set(key string, e entry) (freed int64, dropped int) {
 
 // clear forgets the value of a key.
 func (s *slots) clear(key string) (freed int64, dropped int) {
+	if freed, dropped = s.remove(key); len(*s) == 0 {
+		*s = nil
+	}
+	return freed, dropped
+}
+
+func (s *slots) remove(key string) (freed int64, dropped int) {
 	i := slices.IndexFunc(*s, func(v slot) bool { return v.key == key })
 	if i < 0 {
 		return 0, 0
 	}
 	freed = (*s)[i].size()
 	*s = slices.Delete(*s, i, i+1)
-	if len(*s) == 0 {
-		*s = nil
-	}
 	return freed, 1
 }
 

@@ -18,7 +18,7 @@ var mutants = []mutant{
 	{"a completed job keeps its progress", "log.go",
 		"l.freed(l.slots.clear(d.key))", "_ = d.key"},
 	{"an update keeps the old latest value", "transient.go",
-		"	freed, dropped = s.clear(key)\n", ""},
+		"	freed, dropped = s.remove(key)\n	if len(*s) == maxSlots {", "	if len(*s) == maxSlots {"},
 	{"latest values are not replayed", "replay.go",
 		"if unseen && s.ts <= to && !r.causes(&s.entry) {", "if unseen && s.ts < 0 {"},
 	{"latest values keep timestamps among lost events", "replay.go",
