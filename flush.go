@@ -5,6 +5,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A flusher writes for the connections that were nudged: for each one it collects
@@ -181,6 +182,17 @@ type drainer struct {
 	buf   []byte
 }
 
+// patience is how long a write may wait for the peer: events that were gathered
+// while the token was good must not leave after its end (I10).
+func (c *conn) patience() time.Duration {
+	patience := c.writeTimeout
+	if at := c.expires.Load(); at != 0 && c.ending.Load() == nil {
+		left := time.Duration(at-int64(c.clock.wall())) * time.Microsecond
+		patience = min(patience, max(left, time.Millisecond))
+	}
+	return patience
+}
+
 // drain writes until the connection has caught up, waiting for the peer, but for
 // no write longer than Config.WriteTimeout.
 func (c *conn) drain(rest []byte) {
@@ -190,7 +202,7 @@ func (c *conn) drain(rest []byte) {
 	w := c.wire
 	if rest != nil {
 		last := w.closed
-		err := w.writeLocked(rest)
+		err := w.writeLocked(rest, c.patience())
 		w.mu.Unlock()
 		if err != nil {
 			c.writeFailed(err)
@@ -212,7 +224,7 @@ func (c *conn) drain(rest []byte) {
 			return
 		}
 		w.closed = last
-		err := w.writeLocked(p)
+		err := w.writeLocked(p, c.patience())
 		w.mu.Unlock()
 		if err != nil {
 			c.writeFailed(err)

@@ -85,22 +85,22 @@ func (w *wire) Write(p []byte) (int, error) {
 	if len(p) > 0 && p[0] == finClose {
 		w.closed = true
 	}
-	return len(p), w.writeLocked(p)
+	return len(p), w.writeLocked(p, w.timeout)
 }
 
-// writeLocked writes all of p, waiting for the peer at most as long as timeout.
-func (w *wire) writeLocked(p []byte) error {
+// writeLocked writes all of p, waiting for the peer at most as long as within.
+func (w *wire) writeLocked(p []byte, within time.Duration) error {
 	if w.broken != nil {
 		return w.broken
 	}
 	w.deadline = true
-	if err := w.SetWriteDeadline(time.Now().Add(w.timeout)); err != nil {
+	if err := w.SetWriteDeadline(time.Now().Add(within)); err != nil {
 		return w.breakLocked(err)
 	}
 	// Looked at after the deadline is set: whoever hastens or aborts meanwhile
 	// sets its own deadline after ours.
 	if w.hurry.Load() {
-		w.SetWriteDeadline(time.Now().Add(min(w.timeout, hurryTimeout)))
+		w.SetWriteDeadline(time.Now().Add(min(within, hurryTimeout)))
 	}
 	if w.aborted.Load() {
 		w.abort()
