@@ -26,10 +26,11 @@ type Contender struct {
 	Keeps   bool // events of absent users, to replay them
 	Node    bool // runs in Node
 
-	// Flags are passed to the server, and Only names the one scenario that they make a difference in; usually empty.
+	// A variant of another contender names its server, the flags that make the difference, and the only scenarios in
+	// which they do.
+	Server string
 	Flags  []string
-	Only   string
-	Server string // if its name is not the contender's
+	Only   []string
 
 	// Version is known after Prepare.
 	Version string
@@ -47,7 +48,7 @@ func All() []*Contender {
 		{Name: "centrifuge", Title: "centrifugal/centrifuge, personal channel, history 200 / 5 min, recovery", Module: "github.com/centrifugal/centrifuge", Dialect: dialect.Centrifuge{}, Keeps: true},
 		{Name: "uws", Title: "µWebSockets.js, topic per user", Module: "uwebsockets", Dialect: dialect.Plain{}, Node: true},
 		{Name: "uws-burst", Title: "µWebSockets.js, many events of a user in one turn of its event loop", Module: "uwebsockets", Dialect: dialect.Plain{}, Node: true,
-			Server: "uws", Flags: []string{"-turn=window"}, Only: "saturated"},
+			Server: "uws", Flags: []string{"-turn=window"}, Only: []string{"saturated", "window"}},
 		{Name: "ws", Title: "ws, buffer of 200 events per user", Module: "ws", Dialect: dialect.WS{}, Keeps: true, Node: true},
 		{Name: "socketio", Title: "Socket.IO, connection state recovery", Module: "socket.io", Dialect: dialect.SocketIO{}, Keeps: true, Node: true},
 	}
@@ -133,7 +134,9 @@ func (c *Contender) Command(flags ...string) *exec.Cmd {
 }
 
 // TakesPart tells whether the contender has something to show in the scenario.
-func (c *Contender) TakesPart(scenario string) bool { return c.Only == "" || c.Only == scenario }
+func (c *Contender) TakesPart(scenario string) bool {
+	return c.Only == nil || slices.Contains(c.Only, scenario)
+}
 
 func (c *Contender) server() string {
 	if c.Server != "" {

@@ -63,7 +63,7 @@ var (
 
 	whole   format = func(v float64) string { return grouped(v) }
 	mega    format = func(v float64) string { return significant(v / 1e6) }
-	percent format = func(v float64) string { return significant(v*100) + " %" }
+	percent format = func(v float64) string { return fmt.Sprintf("%.0f %%", max(v, 0)*100) }
 	times   format = func(v float64) string { return fmt.Sprintf("%.2f", v) + "×" }
 )
 

@@ -91,7 +91,7 @@ func (p *picture) drawLines(c *plot.Plot) {
 	}
 	c.Y.Min, c.Y.Max = 0, highest*1.05
 	c.Y.Width = 0
-	c.Y.Tick.Marker = withUnit(p.unit)
+	c.Y.Tick.Marker = fromZero(p.unit)
 	c.Add(gridY(), painter(func(canvas draw.Canvas, plt *plot.Plot) {
 		x, y := plt.Transforms(&canvas)
 		ends := p.labelHeights(func(v float64) vg.Length { return y(v) })
@@ -158,13 +158,17 @@ func casesOnly(cases []float64) plot.TickerFunc {
 	}
 }
 
-func withUnit(unit string) plot.TickerFunc {
-	return func(low, high float64) []plot.Tick {
-		ticks := plot.DefaultTicks{}.Ticks(low, high)
-		for i := range ticks {
-			if ticks[i].Label != "" {
-				ticks[i].Label += " " + unit
+// fromZero marks four to ten round values above zero.
+func fromZero(unit string) plot.TickerFunc {
+	return func(_, high float64) (ticks []plot.Tick) {
+		step := math.Pow(10, math.Floor(math.Log10(high)))
+		for _, finer := range []float64{0.5, 0.4, 0.5} { // 5, 2, 1 of the decade below
+			if high/step < 4 {
+				step *= finer
 			}
+		}
+		for i := range int(high/step) + 1 {
+			ticks = append(ticks, plot.Tick{Value: float64(i) * step, Label: fmt.Sprintf("%.3g %s", float64(i)*step, unit)})
 		}
 		return ticks
 	}
@@ -183,9 +187,7 @@ func gridY() painter {
 	return func(canvas draw.Canvas, plt *plot.Plot) {
 		_, y := plt.Transforms(&canvas)
 		for _, t := range plt.Y.Tick.Marker.Ticks(plt.Y.Min, plt.Y.Max) {
-			if !t.IsMinor() {
-				canvas.StrokeLine2(draw.LineStyle{Color: grid, Width: 0.7}, canvas.Min.X, y(t.Value), canvas.Max.X, y(t.Value))
-			}
+			canvas.StrokeLine2(draw.LineStyle{Color: grid, Width: 0.7}, canvas.Min.X, y(t.Value), canvas.Max.X, y(t.Value))
 		}
 	}
 }

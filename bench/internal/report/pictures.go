@@ -13,7 +13,7 @@ func saturatedPlots(run *result.Run) []picture {
 
 func pacedPlots(run *result.Run) []picture {
 	at := first(run.Cases(scenario.Paced))
-	latency := picture{file: "latency.svg", title: "Latency at 15,000 deliveries/s: p50, p99, p99.9", unit: "ms", kind: spans}
+	latency := picture{file: "latency.svg", title: "Latency at 15,000 deliveries/s: p50 (ring), p99, p99.9", unit: "ms", kind: spans}
 	for _, p := range run.Peers {
 		latency.add(p.Name, medians(run, scenario.Paced, at, p.Name, 1e-6, scenario.P50, scenario.P99, scenario.P999))
 	}
@@ -21,6 +21,10 @@ func pacedPlots(run *result.Run) []picture {
 		costBars(run, "paced.svg", "Server CPU per delivery at 15,000 deliveries/s", "µs", scenario.Paced, at, scenario.CPUPerDelivery, 1e-3),
 		latency,
 	}
+}
+
+func windowPlots(run *result.Run) []picture {
+	return []picture{scaleLines(run, "window.svg", "Server CPU per delivery, by rounds the publisher may be ahead", scenario.ByWindow)}
 }
 
 func devicesPlots(run *result.Run) []picture {
@@ -50,7 +54,7 @@ func absentPlots(run *result.Run) []picture {
 }
 
 func slowPlots(run *result.Run) []picture {
-	p := picture{file: "slow.svg", title: "p99 of everybody else while one socket reads, and while it does not", unit: "ms", kind: spans}
+	p := picture{file: "slow.svg", title: "p99 of everybody else while one socket reads (ring), and while it does not (dot)", unit: "ms", kind: spans}
 	for _, peer := range run.Peers {
 		reads := run.Median(scenario.SlowSocket, 0, peer.Name, scenario.P99) * 1e-6
 		deaf := run.Median(scenario.SlowSocket, scenario.WithSlowSocket, peer.Name, scenario.P99) * 1e-6

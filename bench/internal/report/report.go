@@ -109,6 +109,7 @@ func summary(run *result.Run) table {
 		metric         string
 	}{
 		{"CPU, saturated", scenario.Saturated, first(run.Cases(scenario.Saturated)), scenario.CPUPerDelivery},
+		{"nothing to gather", scenario.ByWindow, first(run.Cases(scenario.ByWindow)), scenario.CPUPerDelivery},
 		{"CPU, paced", scenario.Paced, first(run.Cases(scenario.Paced)), scenario.CPUPerDelivery},
 		{"p99, paced", scenario.Paced, first(run.Cases(scenario.Paced)), scenario.P99},
 		{"memory, idle", scenario.Idle, idle, scenario.RSSPerConn},

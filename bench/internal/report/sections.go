@@ -20,9 +20,10 @@ type section struct {
 func sections() []section {
 	return []section{
 		{scenario.Saturated, "Saturated", saturatedText, trafficColumns(false), saturatedPlots},
+		{scenario.ByWindow, "How much there is to gather", windowText, scaleColumns(scenario.ByWindow, "window "), windowPlots},
 		{scenario.Paced, "Paced", pacedText, trafficColumns(true), pacedPlots},
-		{scenario.ByDevices, "More devices per user", devicesText, scaleColumns("devices"), devicesPlots},
-		{scenario.ByUsers, "More users", usersText, scaleColumns("users"), usersPlots},
+		{scenario.ByDevices, "More devices per user", devicesText, scaleColumns(scenario.ByDevices, "devices: "), devicesPlots},
+		{scenario.ByUsers, "More users", usersText, scaleColumns(scenario.ByUsers, "users: "), usersPlots},
 		{scenario.Idle, "Idle connections", idleText, idleColumns, idlePlots},
 		{scenario.Storm, "Reconnect storm", stormText, stormColumns, stormPlots},
 		{scenario.Absent, "Users who are away", absentText, absentColumns, absentPlots},
@@ -55,12 +56,11 @@ func trafficColumns(latencies bool) func(*result.Run) []column {
 	}
 }
 
-func scaleColumns(what string) func(*result.Run) []column {
-	name := map[string]string{"devices": scenario.ByDevices, "users": scenario.ByUsers}[what]
+func scaleColumns(name, label string) func(*result.Run) []column {
 	return func(run *result.Run) (columns []column) {
 		for _, at := range run.Cases(name) {
 			columns = append(columns,
-				metric(grouped(at)+" "+what+", µs", at, scenario.CPUPerDelivery, micros),
+				metric(label+grouped(at)+", µs", at, scenario.CPUPerDelivery, micros),
 				ratio(at, scenario.CPUPerDelivery))
 		}
 		return columns

@@ -12,8 +12,9 @@ import (
 // take in a million of them.
 const sweepTTL = 15 * time.Second
 
-// sweepWatch is how long that scenario watches: events expire after one TTL, a user may be forgotten after another.
-const sweepWatch = 2*sweepTTL + 10*time.Second
+// sweepWatch is how long that scenario watches: events expire after one TTL, a user may be forgotten after another,
+// and Socket.IO looks once a minute.
+const sweepWatch = 4 * sweepTTL
 
 // bufferSize is how many events of a user the servers keep.
 const bufferSize = 200

@@ -57,6 +57,7 @@ const (
 	SlowSocket = "slow"
 	ByDevices  = "devices"
 	ByUsers    = "users"
+	ByWindow   = "window"
 )
 
 // Outcome is what a measurement found: numbers, and a note where they need one.
@@ -96,6 +97,7 @@ func All(files int) []Scenario {
 	most -= most % 100
 	return []Scenario{
 		{Name: Saturated, Rounds: 5, Cases: []float64{3000}, Quick: []float64{3000}, Measure: saturated},
+		{Name: ByWindow, Rounds: 3, Cases: []float64{1, 4, 16, 64}, Measure: byWindow},
 		{Name: Paced, Rounds: 5, Cases: []float64{15000}, Quick: []float64{15000}, Measure: paced},
 		{Name: Idle, Rounds: 3, Cases: []float64{10_000, float64(most)}, Quick: []float64{2000}, Measure: idle},
 		{Name: Storm, Rounds: 3, Cases: []float64{5000}, Quick: []float64{1000}, OnlyKeepers: true, Measure: storm},

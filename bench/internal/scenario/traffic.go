@@ -18,22 +18,26 @@ const (
 )
 
 func saturated(c *contender.Contender, _ float64, quick bool) (Outcome, error) {
-	return saturate(c, usualUsers, usualDevices, quick)
+	return saturate(c, usualUsers, usualDevices, window, quick)
+}
+
+func byWindow(c *contender.Contender, rounds float64, quick bool) (Outcome, error) {
+	return saturate(c, usualUsers, usualDevices, int64(rounds), quick)
 }
 
 // byDevices varies the devices of each of so many users.
 func byDevices(users int) func(*contender.Contender, float64, bool) (Outcome, error) {
 	return func(c *contender.Contender, devices float64, quick bool) (Outcome, error) {
-		return saturate(c, users, int(devices), quick)
+		return saturate(c, users, int(devices), window, quick)
 	}
 }
 
 func saturatedUsers(c *contender.Contender, users float64, quick bool) (Outcome, error) {
-	return saturate(c, int(users), usualDevices, quick)
+	return saturate(c, int(users), usualDevices, window, quick)
 }
 
-// saturate publishes as fast as the closed loop allows.
-func saturate(c *contender.Contender, users, devices int, quick bool) (Outcome, error) {
+// saturate publishes as fast as the closed loop allows, at most ahead rounds beyond the slowest device.
+func saturate(c *contender.Contender, users, devices int, ahead int64, quick bool) (Outcome, error) {
 	t, err := start(c)
 	if err != nil {
 		return Outcome{}, err
@@ -43,10 +47,10 @@ func saturate(c *contender.Contender, users, devices int, quick bool) (Outcome, 
 	if err := t.connect(); err != nil {
 		return Outcome{}, err
 	}
-	if _, err := t.publish(control.Command{Users: users, Window: window, Millis: pick(quick, 300, 1000)}); err != nil {
+	if _, err := t.publish(control.Command{Users: users, Window: ahead, Millis: pick(quick, 300, 1000)}); err != nil {
 		return Outcome{}, err
 	}
-	values, err := t.measure(control.Command{Users: users, Window: window, Millis: pick(quick, 1200, 4000)})
+	values, err := t.measure(control.Command{Users: users, Window: ahead, Millis: pick(quick, 1200, 4000)})
 	return Outcome{Values: values}, err
 }
 

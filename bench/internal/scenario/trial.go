@@ -19,7 +19,8 @@ const (
 	arrivalTimeout = 10 * time.Second
 )
 
-// window is how many rounds the saturated publisher may be ahead of the slowest device.
+// window is how many rounds the saturated publisher may be ahead of the slowest device. It bounds how many events of a
+// connection a contender can gather in one write, which ByWindow varies.
 const window = 16
 
 // trial is one fresh server and the devices that go with it.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"log/slog"
 	"net/http"
 
 	"github.com/usercast-go/usercast"
@@ -36,6 +37,7 @@ func main() {
 			BufferTTL:       o.BufferTTL,
 			MaxBufferBytes:  maxBufferBytes,
 			MaxConnsPerUser: maxConnsPerUser,
+			Logger:          slog.New(slog.DiscardHandler), // the peers are silent too
 		})
 		return h, err
 	})
