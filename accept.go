@@ -207,7 +207,7 @@ func (hs *handshake) upgrade() (*conn, error) {
 		return nil, w.problem(err)
 	}
 	ws.SetReadLimit(readLimit)
-	c := &conn{shared: &h.shared, wire: w.wire, ws: ws, home: h.nextFlusher()}
+	c := &conn{shared: &h.shared, wire: w.wire, ws: ws, home: h.flusherOf(hs.id.UserID)}
 	c.info = ConnInfo{
 		ID:          newID(),
 		UserID:      hs.id.UserID,
@@ -221,6 +221,7 @@ func (hs *handshake) upgrade() (*conn, error) {
 	c.beat.nextPing = now + c.pingInterval
 	c.renewals = bucket{now, renewalsBurst}
 	c.setToken(hs.id)
+	w.wire.wake = c.unpark
 	return c, nil
 }
 

@@ -33,7 +33,9 @@ type shared struct {
 	stats    counters
 	logger   *slog.Logger
 	everyone everyone
-	running  sync.WaitGroup // every goroutine of the hub
+	running  sync.WaitGroup // connections and drainers
+	workers  sync.WaitGroup // flushers, sweeper and poller: they outlive the connections
+	poller   poller
 
 	epoch        string
 	bufferSize   int
@@ -79,6 +81,9 @@ type conn struct {
 	mine place           // in the user's log
 	all  place           // in everyone's
 	slot int             // in the shard's list; its lock guards it
+	seat int32           // at the poller; its lock guards it
+
+	parked atomic.Bool // nobody reads; the poller watches the socket
 
 	// The flushers' list. A connection is on it at most once.
 	home   *flusher

@@ -6,7 +6,6 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -76,7 +75,6 @@ type Hub struct {
 	seed     maphash.Seed
 	shards   [shardCount]shard
 	flushers []*flusher
-	turn     atomic.Uint32 // which flusher the next connection gets
 	wheel    wheel
 	// sweepNext is the shard that the sweeper looks at next; its alone.
 	sweepNext int
@@ -87,8 +85,7 @@ type Hub struct {
 	closed    atomic.Bool
 	spreadFor atomic.Int64 // how long clients should spread their return over; set by Shutdown
 	stop      chan struct{}
-	workers   sync.WaitGroup // flushers and sweeper: they outlive the connections
-	done      chan struct{}  // everything has ended
+	done      chan struct{} // everything has ended
 }
 
 // shardCount spreads the users over locks. Two thousand users active at once on
@@ -158,8 +155,10 @@ func (h *Hub) shardOf(userID string) *shard {
 	return &h.shards[maphash.String(h.seed, userID)%shardCount]
 }
 
-func (h *Hub) nextFlusher() *flusher {
-	return h.flushers[int(h.turn.Add(1))%len(h.flushers)]
+// flusherOf gives all connections of a user to one flusher: an event to a user then
+// wakes one goroutine, which at moderate rates is most of what a delivery costs.
+func (h *Hub) flusherOf(userID string) *flusher {
+	return h.flushers[maphash.String(h.seed, userID)/shardCount%uint64(len(h.flushers))]
 }
 
 // Disconnect closes the user's connections with 4403, which tells clients to stop,

@@ -21,16 +21,28 @@ var inboundBuffers = sync.Pool{New: func() any { return new(inboundBuffer) }}
 
 type inboundBuffer [readLimit + 2]byte
 
-// serve is the life of a connection: it tells the application, reads until the
-// end, and cleans up. It is the connection's only goroutine of its own.
+// serve begins the life of a connection: it tells the application and reads.
 func (c *conn) serve() {
-	defer c.running.Done()
 	if c.onConnect != nil && !c.guard("OnConnect", c, func() { c.onConnect(c.info) }) {
 		c.end(CloseInternal, "OnConnect panicked", false)
 	}
+	c.readOn()
+}
+
+// readOn reads until the connection is idle or over. It is the only goroutine that
+// a connection has for itself, and there is at most one.
+func (c *conn) readOn() {
 	err := c.read()
+	for errors.Is(err, errIdle) {
+		if c.park() {
+			return // whoever unparks it goes on from here
+		}
+		err = c.read()
+	}
+	defer c.running.Done()
 	c.goodbye(err)
 	c.gone.Store(true)
+	c.poller.forget(c)
 	c.leave(c)
 	c.ws.CloseNow()
 	c.parted(err)

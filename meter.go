@@ -18,7 +18,11 @@ type meter struct {
 	header [10]byte // the header being read, without the mask
 	got    int
 	skip   uint64 // payload and mask still to pass over
+	open   bool   // a fragmented message has begun and not ended
 }
+
+// between says whether the bytes so far end with a whole message.
+func (m *meter) between() bool { return m.got == 0 && m.skip == 0 && !m.open }
 
 // start fills the buckets. now is monotonic ns, as everywhere here.
 func (m *meter) start(now int64) {
@@ -47,6 +51,9 @@ func (m *meter) count(p []byte) (frames int) {
 		if m.got == m.headerLen() {
 			frames++
 			m.skip = m.payloadLen()
+			if control := m.header[0]&0x08 != 0; !control {
+				m.open = m.header[0]&0x80 == 0
+			}
 			m.got = 0
 		}
 	}

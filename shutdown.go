@@ -45,6 +45,7 @@ func (h *Hub) endAll() {
 func (h *Hub) finish() {
 	h.running.Wait()
 	close(h.stop)
+	h.poller.stop()
 	h.workers.Wait()
 	close(h.done)
 }

@@ -24,6 +24,10 @@ type wire struct {
 	timeout time.Duration // of one blocking write
 	clock   *clock
 
+	idles  bool        // Read may return errIdle; the reader's
+	ending atomic.Bool // reading is about the end now: no more errIdle
+	wake   func()      // lets a parked reader see that; may be nil
+
 	early []byte // what the HTTP server had read beyond the request
 	meter meter
 	heard atomic.Int64 // when the last byte came, monotonic ns
@@ -47,6 +51,7 @@ const hurryTimeout = time.Second
 
 func newWire(c net.Conn, early []byte, timeout time.Duration, clock *clock) *wire {
 	w := &wire{Conn: c, early: early, timeout: timeout, clock: clock, raw: tryWriterOf(c)}
+	w.idles = canIdle(w)
 	now := clock.mono()
 	w.heard.Store(now)
 	w.meter.start(now)
@@ -62,7 +67,7 @@ func (w *wire) Read(p []byte) (n int, err error) {
 		if w.early = w.early[n:]; len(w.early) == 0 {
 			w.early = nil
 		}
-	} else if n, err = w.Conn.Read(p); n == 0 {
+	} else if n, err = w.read(p); n == 0 {
 		return n, err
 	}
 	now := w.clock.mono()
@@ -71,6 +76,24 @@ func (w *wire) Read(p []byte) (n int, err error) {
 		return 0, errFlood
 	}
 	return n, err
+}
+
+// read waits for bytes only if a frame or a message has begun, or where waiting
+// costs nothing more.
+func (w *wire) read(p []byte) (int, error) {
+	if w.idles && !w.ending.Load() && w.meter.between() {
+		n, again, err := tryRead(w, p)
+		switch {
+		case again:
+			return 0, errIdle
+		case err != nil:
+			return 0, err
+		case n == 0 && len(p) > 0:
+			return 0, io.EOF
+		}
+		return n, nil
+	}
+	return w.Conn.Read(p)
 }
 
 // Write is for coder/websocket, which writes each control frame by one call. What
@@ -154,6 +177,7 @@ func (w *wire) halfClose(linger time.Duration) {
 	if c, ok := w.Conn.(interface{ CloseWrite() error }); ok {
 		c.CloseWrite()
 	}
+	w.end()
 }
 
 // abort makes pending and later reads and writes fail. Unlike Close it waits for
@@ -161,6 +185,15 @@ func (w *wire) halfClose(linger time.Duration) {
 func (w *wire) abort() {
 	w.aborted.Store(true)
 	w.SetDeadline(time.Unix(1, 0))
+	w.end()
+}
+
+// end makes a parked reader read on until the end.
+func (w *wire) end() {
+	w.ending.Store(true)
+	if w.wake != nil {
+		w.wake()
+	}
 }
 
 func (w *wire) readUntil(t time.Time) {
