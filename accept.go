@@ -107,7 +107,7 @@ func validDevice(s string) bool {
 func (hs *handshake) authenticate() (*refusal, string) {
 	h := hs.hub
 	var err error
-	if !h.guard("Auth", nil, func() { hs.id, err = h.auth.Authenticate(hs.r) }) {
+	if !h.guard("Auth", nil, func() { hs.id, err = h.auth.Authenticate(hs.r) }, credentials(hs.r)...) {
 		return refusedPanic, "internal error"
 	}
 	if err == nil {
@@ -123,7 +123,11 @@ func (hs *handshake) authenticate() (*refusal, string) {
 	if h.full(hs.id.UserID) {
 		return refusedFull, "hub full"
 	}
-	return nil, ""
+	// register asks again; here a client can still be told by HTTP.
+	s := h.shardOf(hs.id.UserID)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return hs.overtakenLocked(s)
 }
 
 // authRefusal turns an Authenticator's error into an answer that tells a stranger
@@ -147,7 +151,12 @@ func authRefusal(err error) (*refusal, string) {
 func (hs *handshake) connect() {
 	h := hs.hub
 	c, err := hs.upgrade()
-	if err != nil {
+	switch {
+	case errors.Is(err, http.ErrNotSupported):
+		hs.refuse(refusedHijack, "upgrade failed")
+		return
+	case err != nil:
+		hs.v1 = false // what cannot be upgraded cannot be told by close code
 		hs.refuse(refusedRequest, err.Error())
 		return
 	}
@@ -194,6 +203,10 @@ func parseClaim(s, epoch string) claim {
 // upgrade turns the request into a connection, which nobody knows yet.
 func (hs *handshake) upgrade() (*conn, error) {
 	h := hs.hub
+	if !hijackable(hs.w) {
+		h.logger.Error("usercast: a middleware hides http.Hijacker: give its ResponseWriter an Unwrap method")
+		return nil, http.ErrNotSupported
+	}
 	w := &hijackWriter{ResponseWriter: hs.w, hub: h}
 	ws, err := websocket.Accept(w, hs.r, &websocket.AcceptOptions{
 		Subprotocols:       []string{protocolV1},
@@ -236,7 +249,7 @@ func (h *Hub) renew(c *conn, token string) {
 	defer cancel()
 	var id Identity
 	var err error
-	if !h.guard("Auth", c, func() { id, err = h.tokens.AuthenticateToken(ctx, token) }) {
+	if !h.guard("Auth", c, func() { id, err = h.tokens.AuthenticateToken(ctx, token) }, token) {
 		c.end(CloseInternal, "authentication panicked", false)
 		return
 	}
@@ -297,6 +310,21 @@ type hijackWriter struct {
 	text   []byte
 }
 
+// hijackable says whether the server's connection can be had through whatever
+// middleware has wrapped around w. Trying would be too late to say no by HTTP.
+func hijackable(w http.ResponseWriter) bool {
+	for {
+		switch v := w.(type) {
+		case http.Hijacker:
+			return true
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = v.Unwrap()
+		default:
+			return false
+		}
+	}
+}
+
 const handshakeBuffer = 256 // a control frame fits, and so is written at once
 
 // Hijack implements [http.Hijacker].
@@ -340,8 +368,8 @@ func (w *hijackWriter) Write(p []byte) (int, error) {
 // problem says what was wrong with the upgrade.
 func (w *hijackWriter) problem(err error) error {
 	if w.status >= 400 && w.status < 500 && len(w.text) > 0 {
-		return errors.New(strings.TrimPrefix(strings.TrimSpace(string(w.text)), "WebSocket protocol violation: "))
+		return errors.New(clip(strings.TrimPrefix(strings.TrimSpace(string(w.text)), "WebSocket protocol violation: ")))
 	}
-	w.hub.logger.Error("usercast: upgrade failed; does a middleware hide http.Hijacker? Give its writer an Unwrap method", "error", err.Error())
+	w.hub.logger.Error("usercast: upgrade failed", "error", clip(err.Error()))
 	return errors.New("upgrade failed")
 }

@@ -44,8 +44,8 @@ func (c *clock) read() (Timestamp, int64) {
 func clampWall(t time.Time) Timestamp {
 	// Compared as seconds first: UnixMicro overflows for absurd years.
 	switch s := t.Unix(); {
-	case s < 0:
-		return 0
+	case s < 1:
+		return 1 // 0 means that there is no timestamp
 	case s > int64(latestWall)/1e6:
 		return latestWall
 	default:

@@ -71,8 +71,10 @@ func (d *deadline) set(s *stream, t time.Time) {
 	if d.timer != nil {
 		d.timer.Stop()
 	}
-	if !t.IsZero() {
-		d.timer = time.AfterFunc(max(0, time.Until(t)), s.cond.Broadcast)
+	// No timer for what has passed: one of no duration, in a bubble and under the
+	// race detector, now and then crashes the runtime (Go 1.26.8, timer.modify).
+	if left := time.Until(t); !t.IsZero() && left > 0 {
+		d.timer = time.AfterFunc(left, s.cond.Broadcast)
 	}
 	s.cond.Broadcast()
 }

@@ -110,7 +110,9 @@ func (f *flusher) flush(c *conn) {
 		return
 	}
 	c.count(&f.batch)
-	c.written(last)
+	if last {
+		w.halfClose(linger)
+	}
 	if !done {
 		c.nudge() // others first
 	}
@@ -133,22 +135,17 @@ func (b *batch) join(buf *[]byte) []byte {
 	return *buf
 }
 
-// count counts the events of a batch as it is handed to the socket.
+// count counts the events of a batch as it is handed to the socket, and notes that
+// the page hears something.
 func (c *conn) count(b *batch) {
+	if b.visible {
+		c.wrote.Store(c.clock.mono())
+	}
 	if b.events > 0 {
 		c.stats.delivered.Add(uint64(b.events))
 	}
 	if b.replayed > 0 {
 		c.stats.replayed.Add(uint64(b.replayed))
-	}
-}
-
-// written notes that the peer was told something. After a close frame it begins
-// the goodbye.
-func (c *conn) written(last bool) {
-	c.wrote.Store(c.clock.mono())
-	if last {
-		c.wire.halfClose(linger)
 	}
 }
 
@@ -208,7 +205,10 @@ func (c *conn) drain(rest []byte) {
 			c.writeFailed(err)
 			return // slow stays set: nobody writes to this connection again
 		}
-		c.written(last)
+		if last {
+			w.halfClose(linger)
+			return
+		}
 	}
 	for !c.gone.Load() {
 		c.again.Store(false) // before looking
@@ -231,8 +231,8 @@ func (c *conn) drain(rest []byte) {
 			return
 		}
 		c.count(&d.batch)
-		c.written(last)
 		if last {
+			w.halfClose(linger)
 			return
 		}
 	}

@@ -52,6 +52,7 @@ func (w *wheel) turn(due []*conn) []*conn {
 	slot := &w.ticks[w.now%wheelSize]
 	for _, c := range *slot {
 		if c.beat.tick == w.now {
+			c.beat.tick = 0 // an older entry may stand in the same slot
 			due = append(due, c)
 		}
 	}

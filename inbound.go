@@ -138,7 +138,7 @@ func (c *conn) goodbye(err error) {
 	if errors.Is(err, errFlood) {
 		c.stats.floods.Add(1)
 		c.end(ClosePolicy, "too many or too large messages", false)
-	} else if websocket.CloseStatus(err) != -1 || !c.wire.saidClose() {
+	} else if !c.wire.saidClose() || websocket.CloseStatus(err) != -1 {
 		return
 	}
 	c.wire.discard(1<<20, 500*time.Millisecond)
@@ -152,8 +152,11 @@ func (c *conn) parted(err error) {
 		info.CloseCode, info.CloseReason = end.code, end.reason
 	} else if ce := (websocket.CloseError{}); errors.As(err, &ce) {
 		info.CloseCode, info.CloseReason = int(ce.Code), "closed by the client"
-	} else if errors.Is(err, websocket.ErrMessageTooBig) {
-		info.CloseCode, info.CloseReason = CloseTooBig, "inbound message over 4 KiB"
+	} else if code := c.wire.saidCode(); code != 0 {
+		info.CloseCode, info.CloseReason = code, clip(err.Error())
+		if errors.Is(err, websocket.ErrMessageTooBig) {
+			info.CloseReason = "inbound message over 4 KiB"
+		}
 	}
 	c.logger.Debug("usercast: disconnected", "conn_id", info.ID, "user_id", info.UserID,
 		"code", info.CloseCode, "reason", info.CloseReason)

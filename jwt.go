@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -102,7 +103,7 @@ func NewJWT(cfg JWTConfig) (*JWT, error) {
 	}
 	j.validator = jwt.NewValidator(options...)
 	// Claims are validated by ourselves, after their dates were clamped.
-	j.parser = jwt.NewParser(jwt.WithValidMethods(cfg.Methods), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
+	j.parser = jwt.NewParser(jwt.WithValidMethods(slices.Clone(cfg.Methods)), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
 	return j, nil
 }
 
@@ -236,6 +237,9 @@ func (j *JWT) AuthenticateToken(_ context.Context, token string) (Identity, erro
 	if len(token) > maxTokenBytes {
 		return Identity{}, fmt.Errorf("%w: over %d bytes", ErrTokenInvalid, maxTokenBytes)
 	}
+	if strings.ContainsAny(token, "\r\n") { // encoding/base64 passes over them
+		return Identity{}, fmt.Errorf("%w: a line break in it", ErrTokenInvalid)
+	}
 	// MapClaims, not a struct: encoding/json matches a struct's fields whatever
 	// their case, and SUB would be taken for sub.
 	claims := jwt.MapClaims{}
@@ -279,6 +283,11 @@ func (j *JWT) identity(claims jwt.MapClaims) (Identity, error) {
 	sub, _ := claims["sub"].(string)
 	if err := checkUser(sub); err != nil {
 		return Identity{}, fmt.Errorf("%w: sub: %w", ErrTokenInvalid, err)
+	}
+	// encoding/json puts this rune in the place of what is not UTF-8: different
+	// subjects would become the same user.
+	if strings.ContainsRune(sub, utf8.RuneError) {
+		return Identity{}, fmt.Errorf("%w: sub is not UTF-8", ErrTokenInvalid)
 	}
 	exp, err := claims.GetExpirationTime()
 	if err != nil || exp == nil {

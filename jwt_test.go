@@ -9,6 +9,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha512"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -58,21 +59,21 @@ func mustJWT(t testing.TB, cfg JWTConfig) *JWT {
 	return j
 }
 
-// fields are the members of a token's header or claims.
-type fields map[string]any
+// jwtFields are the members of a token's header or claims.
+type jwtFields map[string]any
 
-// claims are those of a good token for alice, changed; nil removes one.
-func claims(change fields) fields {
-	c := fields{"iss": "https://id.example", "aud": "orders", "sub": "alice", "exp": time.Now().Add(time.Hour).Unix()}
+// jwtClaims are those of a good token for alice, changed; nil removes one.
+func jwtClaims(change jwtFields) jwtFields {
+	c := jwtFields{"iss": "https://id.example", "aud": "orders", "sub": "alice", "exp": time.Now().Add(time.Hour).Unix()}
 	maps.Copy(c, change)
 	maps.DeleteFunc(c, func(_ string, v any) bool { return v == nil })
 	return c
 }
 
-// mint signs a token. It takes any claims, also those that golang-jwt would not write.
-func mint(t testing.TB, alg string, key any, header, claims fields) string {
+// mintJWT signs a token. It takes any claims, also those that golang-jwt would not write.
+func mintJWT(t testing.TB, alg string, key any, header, claims jwtFields) string {
 	t.Helper()
-	h := fields{"alg": alg, "typ": "JWT"}
+	h := jwtFields{"alg": alg, "typ": "JWT"}
 	maps.Copy(h, header)
 	segment := func(v any) string {
 		b, err := json.Marshal(v)
@@ -90,27 +91,27 @@ func mint(t testing.TB, alg string, key any, header, claims fields) string {
 }
 
 // mintHS signs a token that jwtConfig trusts, unless its claims say otherwise.
-func mintHS(t testing.TB, change fields) string {
+func mintHS(t testing.TB, change jwtFields) string {
 	t.Helper()
-	return mint(t, "HS256", jwtSecret, nil, claims(change))
+	return mintJWT(t, "HS256", jwtSecret, nil, jwtClaims(change))
 }
 
 // mintUntil signs a good token for a user.
 func mintUntil(t testing.TB, user string, end time.Time) string {
 	t.Helper()
-	return mintHS(t, fields{"sub": user, "exp": end.Unix()})
+	return mintHS(t, jwtFields{"sub": user, "exp": end.Unix()})
 }
 
-var rsaKey = sync.OnceValue(func() *rsa.PrivateKey { return mustKey(rsa.GenerateKey(rand.Reader, minRSABits)) })
+var rsaKey = sync.OnceValue(func() *rsa.PrivateKey { return freshKey(rsa.GenerateKey(rand.Reader, minRSABits)) })
 
-func ecdsaKey(c elliptic.Curve) *ecdsa.PrivateKey { return mustKey(ecdsa.GenerateKey(c, rand.Reader)) }
+func ecdsaKey(c elliptic.Curve) *ecdsa.PrivateKey { return freshKey(ecdsa.GenerateKey(c, rand.Reader)) }
 
 func edKey() ed25519.PrivateKey {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
-	return mustKey(key, err)
+	return freshKey(key, err)
 }
 
-func mustKey[K any](key K, err error) K {
+func freshKey[K any](key K, err error) K {
 	if err != nil {
 		panic(err)
 	}
@@ -191,52 +192,52 @@ func TestNewJWTCopies(t *testing.T) {
 	if _, err := j.AuthenticateToken(context.Background(), mintHS(t, nil)); err != nil {
 		t.Errorf("after Methods was overwritten: %v", err)
 	}
-	if _, err := j.AuthenticateToken(context.Background(), mint(t, "HS512", jwtSecret, nil, claims(nil))); err == nil {
+	if _, err := j.AuthenticateToken(context.Background(), mintJWT(t, "HS512", jwtSecret, nil, jwtClaims(nil))); err == nil {
 		t.Error("HS512, written into Methods later, got accepted")
 	}
 }
 
-// number is JSON that no Go number can be marshalled to.
-func number(s string) json.RawMessage { return json.RawMessage(s) }
+// jwtNumber is JSON that no Go number can be marshalled to.
+func jwtNumber(s string) json.RawMessage { return json.RawMessage(s) }
 
 // Each differs from a good token in what its name says and in nothing else.
 func TestJWTRefusesClaims(t *testing.T) {
 	j := mustJWT(t, jwtConfig(nil))
 	future := time.Now().Add(time.Hour).Unix()
 	for name, c := range map[string]struct {
-		change fields
+		change jwtFields
 		want   error
 	}{
-		"no exp":           {fields{"exp": nil}, ErrTokenInvalid},
-		"exp null":         {fields{"exp": number("null")}, ErrTokenInvalid},
-		"exp a string":     {fields{"exp": "4102444800"}, ErrTokenInvalid},
-		"exp a list":       {fields{"exp": []int{1}}, ErrTokenInvalid},
-		"exp no float64":   {fields{"exp": number("1e400")}, ErrTokenInvalid},
-		"exp NaN":          {fields{"exp": "NaN"}, ErrTokenInvalid},
-		"exp 0":            {fields{"exp": 0}, ErrTokenExpired},
-		"exp -1":           {fields{"exp": -1}, ErrTokenExpired},
-		"exp -1e300":       {fields{"exp": -1e300}, ErrTokenExpired},
-		"exp past":         {fields{"exp": time.Now().Add(-time.Minute).Unix()}, ErrTokenExpired},
-		"only EXP":         {fields{"exp": nil, "EXP": future}, ErrTokenInvalid},
-		"nbf future":       {fields{"nbf": future}, ErrTokenInvalid},
-		"nbf 1e300":        {fields{"nbf": 1e300}, ErrTokenInvalid},
-		"nbf a string":     {fields{"nbf": "0"}, ErrTokenInvalid},
-		"iss wrong":        {fields{"iss": "https://id.example/"}, ErrTokenInvalid},
-		"iss missing":      {fields{"iss": nil}, ErrTokenInvalid},
-		"iss empty":        {fields{"iss": ""}, ErrTokenInvalid},
-		"iss a list":       {fields{"iss": []string{"https://id.example"}}, ErrTokenInvalid},
-		"aud wrong":        {fields{"aud": "orders2"}, ErrTokenInvalid},
-		"aud missing":      {fields{"aud": nil}, ErrTokenInvalid},
-		"aud empty":        {fields{"aud": []string{}}, ErrTokenInvalid},
-		"aud others":       {fields{"aud": []string{"a", "b"}}, ErrTokenInvalid},
-		"aud with numbers": {fields{"aud": []any{1, "orders"}}, ErrTokenInvalid},
-		"sub missing":      {fields{"sub": nil}, ErrTokenInvalid},
-		"only SUB":         {fields{"sub": nil, "SUB": "bob"}, ErrTokenInvalid},
-		"sub empty":        {fields{"sub": ""}, ErrTokenInvalid},
-		"sub a number":     {fields{"sub": 7}, ErrTokenInvalid},
-		"sub a list":       {fields{"sub": []string{"alice"}}, ErrTokenInvalid},
-		"sub too long":     {fields{"sub": strings.Repeat("a", MaxUserIDBytes+1)}, ErrTokenInvalid},
-		"sub long runes":   {fields{"sub": strings.Repeat("é", MaxUserIDBytes/2) + "a"}, ErrTokenInvalid},
+		"no exp":           {jwtFields{"exp": nil}, ErrTokenInvalid},
+		"exp null":         {jwtFields{"exp": jwtNumber("null")}, ErrTokenInvalid},
+		"exp a string":     {jwtFields{"exp": "4102444800"}, ErrTokenInvalid},
+		"exp a list":       {jwtFields{"exp": []int{1}}, ErrTokenInvalid},
+		"exp no float64":   {jwtFields{"exp": jwtNumber("1e400")}, ErrTokenInvalid},
+		"exp NaN":          {jwtFields{"exp": "NaN"}, ErrTokenInvalid},
+		"exp 0":            {jwtFields{"exp": 0}, ErrTokenExpired},
+		"exp -1":           {jwtFields{"exp": -1}, ErrTokenExpired},
+		"exp -1e300":       {jwtFields{"exp": -1e300}, ErrTokenExpired},
+		"exp past":         {jwtFields{"exp": time.Now().Add(-time.Minute).Unix()}, ErrTokenExpired},
+		"only EXP":         {jwtFields{"exp": nil, "EXP": future}, ErrTokenInvalid},
+		"nbf future":       {jwtFields{"nbf": future}, ErrTokenInvalid},
+		"nbf 1e300":        {jwtFields{"nbf": 1e300}, ErrTokenInvalid},
+		"nbf a string":     {jwtFields{"nbf": "0"}, ErrTokenInvalid},
+		"iss wrong":        {jwtFields{"iss": "https://id.example/"}, ErrTokenInvalid},
+		"iss missing":      {jwtFields{"iss": nil}, ErrTokenInvalid},
+		"iss empty":        {jwtFields{"iss": ""}, ErrTokenInvalid},
+		"iss a list":       {jwtFields{"iss": []string{"https://id.example"}}, ErrTokenInvalid},
+		"aud wrong":        {jwtFields{"aud": "orders2"}, ErrTokenInvalid},
+		"aud missing":      {jwtFields{"aud": nil}, ErrTokenInvalid},
+		"aud empty":        {jwtFields{"aud": []string{}}, ErrTokenInvalid},
+		"aud others":       {jwtFields{"aud": []string{"a", "b"}}, ErrTokenInvalid},
+		"aud with numbers": {jwtFields{"aud": []any{1, "orders"}}, ErrTokenInvalid},
+		"sub missing":      {jwtFields{"sub": nil}, ErrTokenInvalid},
+		"only SUB":         {jwtFields{"sub": nil, "SUB": "bob"}, ErrTokenInvalid},
+		"sub empty":        {jwtFields{"sub": ""}, ErrTokenInvalid},
+		"sub a number":     {jwtFields{"sub": 7}, ErrTokenInvalid},
+		"sub a list":       {jwtFields{"sub": []string{"alice"}}, ErrTokenInvalid},
+		"sub too long":     {jwtFields{"sub": strings.Repeat("a", MaxUserIDBytes+1)}, ErrTokenInvalid},
+		"sub long runes":   {jwtFields{"sub": strings.Repeat("é", MaxUserIDBytes/2) + "a"}, ErrTokenInvalid},
 	} {
 		id, err := j.AuthenticateToken(context.Background(), mintHS(t, c.change))
 		if !errors.Is(err, c.want) || id != (Identity{}) {
@@ -252,28 +253,27 @@ func TestJWTAcceptsClaims(t *testing.T) {
 	forever := time.Unix(int64(maxTimestamp/1e6), 0)
 	long := strings.Repeat("é", MaxUserIDBytes/2)
 	for name, c := range map[string]struct {
-		change        fields
+		change        jwtFields
 		user, session string
 		end           time.Time
 	}{
-		"the plainest":      {nil, "alice", "", exp},
-		"SUB beside sub":    {fields{"SUB": "bob", "Sub": "carol"}, "alice", "", exp},
-		"aud in a list":     {fields{"aud": []string{"billing", "orders"}}, "alice", "", exp},
-		"sid":               {fields{"sid": "s1", "jti": "j1"}, "alice", "s1", exp},
-		"jti":               {fields{"jti": "j1"}, "alice", "j1", exp},
-		"sid a number":      {fields{"sid": 7}, "alice", "", exp},
-		"sid too long":      {fields{"sid": "x" + long}, "alice", "x" + strings.TrimSuffix(long, "é"), exp},
-		"nbf now":           {fields{"nbf": time.Now().Unix()}, "alice", "", exp},
-		"nbf -1e300":        {fields{"nbf": -1e300}, "alice", "", exp},
-		"iat future":        {fields{"iat": 1e18}, "alice", "", exp},
-		"exp in ms":         {fields{"exp": exp.UnixMilli()}, "alice", "", forever},
-		"exp 1e18":          {fields{"exp": 1e18}, "alice", "", forever},
-		"exp 1e300":         {fields{"exp": 1e300}, "alice", "", forever},
-		"longest sub":       {fields{"sub": long}, long, "", exp},
-		"control bytes":     {fields{"sub": "a\x00b\r\nc\x1b[31m"}, "a\x00b\r\nc\x1b[31m", "", exp},
-		"sub like a path":   {fields{"sub": "../../*>{}"}, "../../*>{}", "", exp},
-		"sub only a space":  {fields{"sub": " "}, " ", "", exp},
-		"sub a real U+FFFD": {fields{"sub": "\ufffd"}, "\ufffd", "", exp},
+		"the plainest":     {nil, "alice", "", exp},
+		"SUB beside sub":   {jwtFields{"SUB": "bob", "Sub": "carol"}, "alice", "", exp},
+		"aud in a list":    {jwtFields{"aud": []string{"billing", "orders"}}, "alice", "", exp},
+		"sid":              {jwtFields{"sid": "s1", "jti": "j1"}, "alice", "s1", exp},
+		"jti":              {jwtFields{"jti": "j1"}, "alice", "j1", exp},
+		"sid a number":     {jwtFields{"sid": 7}, "alice", "", exp},
+		"sid too long":     {jwtFields{"sid": "x" + long}, "alice", "x" + strings.TrimSuffix(long, "é"), exp},
+		"nbf now":          {jwtFields{"nbf": time.Now().Unix()}, "alice", "", exp},
+		"nbf -1e300":       {jwtFields{"nbf": -1e300}, "alice", "", exp},
+		"iat future":       {jwtFields{"iat": 1e18}, "alice", "", exp},
+		"exp in ms":        {jwtFields{"exp": exp.UnixMilli()}, "alice", "", forever},
+		"exp 1e18":         {jwtFields{"exp": 1e18}, "alice", "", forever},
+		"exp 1e300":        {jwtFields{"exp": 1e300}, "alice", "", forever},
+		"longest sub":      {jwtFields{"sub": long}, long, "", exp},
+		"control bytes":    {jwtFields{"sub": "a\x00b\r\nc\x1b[31m"}, "a\x00b\r\nc\x1b[31m", "", exp},
+		"sub like a path":  {jwtFields{"sub": "../../*>{}"}, "../../*>{}", "", exp},
+		"sub only a space": {jwtFields{"sub": " "}, " ", "", exp},
 	} {
 		id, err := j.AuthenticateToken(context.Background(), mintHS(t, c.change))
 		want := Identity{UserID: c.user, SessionID: c.session, ExpiresAt: c.end, leeway: defaultLeeway}
@@ -323,16 +323,16 @@ func TestJWTRefusesForms(t *testing.T) {
 		"unused bits":     good[:len(good)-1] + string(good[len(good)-1]+1),
 		"other alphabet":  part[0] + "." + part[1] + ".+/" + part[2][2:],
 		"a space":         good + " ",
-		"alg none":        mint(t, "none", jwt.UnsafeAllowNoneSignatureType, nil, claims(nil)),
-		"alg None":        mint(t, "HS256", jwtSecret, fields{"alg": "None"}, claims(nil)),
-		"alg HS512":       mint(t, "HS512", jwtSecret, nil, claims(nil)),
-		"alg a number":    mint(t, "HS256", jwtSecret, fields{"alg": 256}, claims(nil)),
-		"alg unknown":     mint(t, "HS256", jwtSecret, fields{"alg": "HS1024"}, claims(nil)),
-		"crit":            mint(t, "HS256", jwtSecret, fields{"crit": []string{"exp"}}, claims(nil)),
-		"crit null":       mint(t, "HS256", jwtSecret, fields{"crit": nil}, claims(nil)),
-		"another secret":  mint(t, "HS256", bytes.Repeat([]byte("x"), 32), nil, claims(nil)),
-		"an empty secret": mint(t, "HS256", []byte{}, nil, claims(nil)),
-		"1 MB":            mintHS(t, fields{"pad": strings.Repeat("x", 1<<20)}),
+		"alg none":        mintJWT(t, "none", jwt.UnsafeAllowNoneSignatureType, nil, jwtClaims(nil)),
+		"alg None":        mintJWT(t, "HS256", jwtSecret, jwtFields{"alg": "None"}, jwtClaims(nil)),
+		"alg HS512":       mintJWT(t, "HS512", jwtSecret, nil, jwtClaims(nil)),
+		"alg a number":    mintJWT(t, "HS256", jwtSecret, jwtFields{"alg": 256}, jwtClaims(nil)),
+		"alg unknown":     mintJWT(t, "HS256", jwtSecret, jwtFields{"alg": "HS1024"}, jwtClaims(nil)),
+		"crit":            mintJWT(t, "HS256", jwtSecret, jwtFields{"crit": []string{"exp"}}, jwtClaims(nil)),
+		"crit null":       mintJWT(t, "HS256", jwtSecret, jwtFields{"crit": nil}, jwtClaims(nil)),
+		"another secret":  mintJWT(t, "HS256", bytes.Repeat([]byte("x"), 32), nil, jwtClaims(nil)),
+		"an empty secret": mintJWT(t, "HS256", []byte{}, nil, jwtClaims(nil)),
+		"1 MB":            mintHS(t, jwtFields{"pad": strings.Repeat("x", 1<<20)}),
 		"1 MB of dots":    strings.Repeat(".", 1<<20),
 		"one byte over":   mintSized(t, maxTokenBytes+1),
 	} {
@@ -365,7 +365,7 @@ func mintSized(t testing.TB, n int) string {
 	// Base64 has no segment of 4k+1 bytes, so the header makes up for some lengths.
 	for header := range 3 {
 		for pad := n*3/4 - 400; pad < n; pad++ {
-			token := mint(t, "HS256", jwtSecret, fields{"x": strings.Repeat("x", header)}, claims(fields{"pad": strings.Repeat("x", pad)}))
+			token := mintJWT(t, "HS256", jwtSecret, jwtFields{"x": strings.Repeat("x", header)}, jwtClaims(jwtFields{"pad": strings.Repeat("x", pad)}))
 			if len(token) == n {
 				return token
 			} else if len(token) > n {
@@ -387,7 +387,7 @@ func TestJWTMethods(t *testing.T) {
 		{"ES256", p256}, {"ES384", p384}, {"ES512", p521}, {"EdDSA", ed},
 	} {
 		j := mustJWT(t, keysConfig(c.alg, map[string]crypto.PublicKey{"2026": c.private.Public()}))
-		token := mint(t, c.alg, c.private, fields{"kid": "2026"}, claims(nil))
+		token := mintJWT(t, c.alg, c.private, jwtFields{"kid": "2026"}, jwtClaims(nil))
 		if id, err := j.AuthenticateToken(context.Background(), token); err != nil || id.UserID != "alice" {
 			t.Errorf("%s: got %q and %v, want alice", c.alg, id.UserID, err)
 		}
@@ -407,26 +407,38 @@ func TestJWTBindsKeysToMethods(t *testing.T) {
 	}
 	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 	p256, p384 := ecdsaKey(elliptic.P256()), ecdsaKey(elliptic.P384())
-	kid := fields{"kid": "2026"}
-	es256 := mint(t, "ES256", p256, kid, claims(nil))
+	kid := jwtFields{"kid": "2026"}
+	es256 := mintJWT(t, "ES256", p256, kid, jwtClaims(nil))
+	// A small curve's signature fits where a large one's is expected: golang-jwt would
+	// not write this token, but it would verify it.
+	small := mintJWT(t, "ES384", p384, kid, jwtClaims(nil))
+	small = small[:strings.LastIndexByte(small, '.')]
+	digest := sha512.Sum384([]byte(small))
+	r, s, err := ecdsa.Sign(rand.Reader, p256, digest[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	small += "." + base64.RawURLEncoding.EncodeToString(append(r.FillBytes(make([]byte, 48)), s.FillBytes(make([]byte, 48))...))
 	for name, c := range map[string]struct {
 		cfg   JWTConfig
 		token string
 	}{
-		"RSA key as a secret":        {keysConfig("RS256", map[string]crypto.PublicKey{"2026": pub}), mint(t, "HS256", public, kid, claims(nil))},
-		"PEM from Keyfunc for RS256": {keyfuncConfig("RS256", public), mint(t, "HS256", public, kid, claims(nil))},
-		"RSA key for HS256":          {keyfuncConfig("HS256", pub), mint(t, "HS256", public, nil, claims(nil))},
-		"empty secret":               {keyfuncConfig("HS256", []byte{}), mint(t, "HS256", []byte{}, nil, claims(nil))},
-		"nil secret":                 {keyfuncConfig("HS256", []byte(nil)), mint(t, "HS256", []byte{}, nil, claims(nil))},
-		"short secret":               {keyfuncConfig("HS256", jwtSecret[1:]), mint(t, "HS256", jwtSecret[1:], nil, claims(nil))},
+		"RSA key as a secret":        {keysConfig("RS256", map[string]crypto.PublicKey{"2026": pub}), mintJWT(t, "HS256", public, kid, jwtClaims(nil))},
+		"PEM from Keyfunc for RS256": {keyfuncConfig("RS256", public), mintJWT(t, "HS256", public, kid, jwtClaims(nil))},
+		"RSA key for HS256":          {keyfuncConfig("HS256", pub), mintJWT(t, "HS256", public, nil, jwtClaims(nil))},
+		"empty secret":               {keyfuncConfig("HS256", []byte{}), mintJWT(t, "HS256", []byte{}, nil, jwtClaims(nil))},
+		"nil secret":                 {keyfuncConfig("HS256", []byte(nil)), mintJWT(t, "HS256", []byte{}, nil, jwtClaims(nil))},
+		"short secret":               {keyfuncConfig("HS256", jwtSecret[1:]), mintJWT(t, "HS256", jwtSecret[1:], nil, jwtClaims(nil))},
 		"short secret in a set": {keyfuncConfig("HS256", jwt.VerificationKeySet{Keys: []jwt.VerificationKey{jwtSecret, []byte{}}}),
-			mint(t, "HS256", []byte{}, nil, claims(nil))},
+			mintJWT(t, "HS256", []byte{}, nil, jwtClaims(nil))},
 		"empty set":            {keyfuncConfig("HS256", jwt.VerificationKeySet{}), mintHS(t, nil)},
-		"no key":               {keyfuncConfig("HS256", nil), mint(t, "HS256", []byte{}, nil, claims(nil))},
-		"none from Keyfunc":    {keyfuncConfig("HS256", jwt.UnsafeAllowNoneSignatureType), mint(t, "none", jwt.UnsafeAllowNoneSignatureType, nil, claims(nil))},
+		"no key":               {keyfuncConfig("HS256", nil), mintJWT(t, "HS256", []byte{}, nil, jwtClaims(nil))},
+		"none from Keyfunc":    {keyfuncConfig("HS256", jwt.UnsafeAllowNoneSignatureType), mintJWT(t, "none", jwt.UnsafeAllowNoneSignatureType, nil, jwtClaims(nil))},
 		"ES256 by P-384's kid": {keysConfig("ES256", map[string]crypto.PublicKey{"2026": &p384.PublicKey}), es256},
+		"ES384 by P-256's kid": {keysConfig("ES384", map[string]crypto.PublicKey{"2026": &p256.PublicKey}), small},
+		"ES384 from Keyfunc":   {keyfuncConfig("ES384", &p256.PublicKey), small},
 		"ES256 from Keyfunc":   {keyfuncConfig("ES256", &p384.PublicKey), es256},
-		"RS256, PS256 trusted": {keysConfig("PS256", map[string]crypto.PublicKey{"2026": pub}), mint(t, "RS256", rsaKey(), kid, claims(nil))},
+		"RS256, PS256 trusted": {keysConfig("PS256", map[string]crypto.PublicKey{"2026": pub}), mintJWT(t, "RS256", rsaKey(), kid, jwtClaims(nil))},
 	} {
 		j := mustJWT(t, c.cfg)
 		if id, err := j.AuthenticateToken(context.Background(), c.token); !errors.Is(err, ErrTokenInvalid) {
@@ -469,11 +481,11 @@ func TestJWTKid(t *testing.T) {
 		"injection":      {"2026' OR '1'='1", newer, false},
 		"padded":         {"2026\x00", newer, false},
 	} {
-		header := fields{}
+		header := jwtFields{}
 		if c.kid != nil {
 			header["kid"] = c.kid
 		}
-		_, err := j.AuthenticateToken(context.Background(), mint(t, "EdDSA", c.key, header, claims(nil)))
+		_, err := j.AuthenticateToken(context.Background(), mintJWT(t, "EdDSA", c.key, header, jwtClaims(nil)))
 		if c.good && err != nil || !c.good && !errors.Is(err, ErrTokenInvalid) {
 			t.Errorf("kid %s: got %v, want good: %v", name, err, c.good)
 		}
@@ -486,7 +498,7 @@ func TestJWTLeeway(t *testing.T) {
 			j := mustJWT(t, jwtConfig(func(cfg *JWTConfig) { cfg.Leeway = c.configured }))
 			start := time.Now()
 			begin, end := start.Add(time.Minute), start.Add(2*time.Minute)
-			token := mintHS(t, fields{"nbf": begin.Unix(), "exp": end.Unix()})
+			token := mintHS(t, jwtFields{"nbf": begin.Unix(), "exp": end.Unix()})
 			for _, step := range []struct {
 				at   time.Time
 				want error

@@ -2,7 +2,10 @@ package usercast
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +31,7 @@ var (
 	refusedShutdown    = &refusal{name: "shutdown", status: http.StatusServiceUnavailable, code: CloseRestarting}
 	refusedUnavailable = &refusal{name: "unavailable", status: http.StatusServiceUnavailable, code: closeTryAgain}
 	refusedPanic       = &refusal{name: "panic", status: http.StatusInternalServerError, code: CloseInternal}
+	refusedHijack      = &refusal{name: "hijack", status: http.StatusInternalServerError}
 )
 
 // closeTryAgain is registered with IANA as "Try Again Later".
@@ -35,7 +39,7 @@ const closeTryAgain = 1013
 
 // refusals lists them all, for counters.
 var refusals = [...]*refusal{refusedUpgrade, refusedOrigin, refusedRequest, refusedToken,
-	refusedRevoked, refusedFull, refusedShutdown, refusedUnavailable, refusedPanic}
+	refusedRevoked, refusedFull, refusedShutdown, refusedUnavailable, refusedPanic, refusedHijack}
 
 // maxGoodbyes bounds how many refused clients may be told by close code at once:
 // each keeps its socket until it has answered. Beyond it, HTTP must do.
@@ -51,7 +55,7 @@ func (hs *handshake) refuse(why *refusal, detail string) {
 			if c, err := hs.upgrade(); err == nil {
 				sayGoodbye(c.wire, c.ws, why.code, detail)
 				return
-			} else {
+			} else if !errors.Is(err, http.ErrNotSupported) {
 				why, detail = refusedRequest, err.Error()
 			}
 		} else {
@@ -103,7 +107,7 @@ func (hs *handshake) count(why *refusal, detail string) {
 		return
 	}
 	h.logger.Info("usercast: handshake refused", "reason", why.name, "detail", detail,
-		"status", why.status, "code", why.code, "user_id", hs.id.UserID,
+		"status", why.status, "code", why.code, "user_id", clip(hs.id.UserID),
 		"remote", hs.r.RemoteAddr, "origin", clip(hs.r.Header.Get("Origin")))
 }
 
@@ -118,18 +122,25 @@ func clip(s string) string {
 // logAuth logs an Authenticator's error with the request's credentials blotted out:
 // a caller's own Authenticator may quote them.
 func (h *Hub) logAuth(r *http.Request, err error) {
-	text := err.Error()
-	for _, secret := range credentials(r) {
-		text = strings.ReplaceAll(text, secret, "[token]")
+	h.logger.Debug("usercast: authentication failed", "error", clip(blot(err.Error(), credentials(r))), "remote", r.RemoteAddr)
+}
+
+// blot hides secrets in a text, the longest first: one may be a part of another.
+func blot(text string, secrets []string) string {
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
+	for _, secret := range secrets {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "[token]")
+		}
 	}
-	h.logger.Debug("usercast: authentication failed", "error", clip(text), "remote", r.RemoteAddr)
+	return text
 }
 
 // credentials returns whatever in a request may be a secret.
 func credentials(r *http.Request) (secrets []string) {
 	add := func(s string) {
 		if len(s) >= 8 { // shorter would blot out ordinary words, and is no secret
-			secrets = append(secrets, s)
+			secrets = append(secrets, s, url.QueryEscape(s), url.PathEscape(s), strings.Trim(strconv.Quote(s), `"`))
 		}
 	}
 	add(r.Header.Get("Authorization"))
@@ -153,6 +164,10 @@ func credentials(r *http.Request) (secrets []string) {
 	}
 	for _, c := range r.Cookies() {
 		add(c.Value)
+	}
+	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		_, value, _ := strings.Cut(pair, "=")
+		add(value) // as the client had escaped it
 	}
 	add(r.URL.RawQuery)
 	return secrets

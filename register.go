@@ -7,27 +7,35 @@ func (h *Hub) register(c *conn, hs *handshake, mine, all claim) (replaced *conn,
 	s := h.shardOf(c.info.UserID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := h.clock.mono()
-	switch {
-	case h.closed.Load():
-		return nil, refusedShutdown, h.restartReason()
-	case now-hs.began > int64(handshakeTimeout):
-		return nil, refusedUnavailable, "handshake took too long"
-	case s.revoked[c.info.UserID].generation > hs.generation:
-		return nil, refusedRevoked, s.revoked[c.info.UserID].reason
+	if refused, detail = hs.overtakenLocked(s); refused != nil {
+		return nil, refused, detail
 	}
 	if u := s.users[c.info.UserID]; u != nil && len(u.conns) >= h.maxConnsPerUser {
 		replaced = u.conns[0]
-		h.removeLocked(s, replaced)
-	}
-	if n := h.stats.conns.Add(1); h.maxConns > 0 && n > int64(h.maxConns) {
+		s.part(replaced) // and the new one takes its place in the count
+	} else if n := h.stats.conns.Add(1); h.maxConns > 0 && n > int64(h.maxConns) {
 		h.stats.conns.Add(-1)
-		return replaced, refusedFull, "hub full"
+		return nil, refusedFull, "hub full"
 	}
 	c.info.Verdict, c.info.GapReason = s.join(c, mine, all)
 	h.stats.verdict(c.info.Verdict)
 	h.running.Add(1) // for serve; here, where Shutdown cannot have begun to wait
 	return replaced, nil, ""
+}
+
+// overtakenLocked says whether something has happened since the handshake began
+// that ends it.
+func (hs *handshake) overtakenLocked(s *shard) (*refusal, string) {
+	revoked := s.revoked[hs.id.UserID]
+	switch {
+	case hs.hub.closed.Load():
+		return refusedShutdown, hs.hub.restartReason()
+	case hs.hub.clock.mono()-hs.began > int64(handshakeTimeout):
+		return refusedUnavailable, "handshake took too long"
+	case revoked.generation > hs.generation:
+		return refusedRevoked, revoked.reason
+	}
+	return nil, ""
 }
 
 // full says whether there is no place for another connection of this user. It is
@@ -42,10 +50,6 @@ func (h *Hub) remove(c *conn) {
 	s := h.shardOf(c.info.UserID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	h.removeLocked(s, c)
-}
-
-func (h *Hub) removeLocked(s *shard, c *conn) {
 	if s.part(c) {
 		h.stats.conns.Add(-1) // as register added
 	}

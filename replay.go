@@ -151,7 +151,8 @@ func (t *tail) prologueFrame() []byte {
 type batch struct {
 	frames   [][]byte
 	bytes    int
-	events   int // frames that carry events, hub.* left out
+	visible  bool // something that a page can see: not pings alone
+	events   int  // frames that carry events, hub.* left out
 	replayed int
 }
 
@@ -163,6 +164,7 @@ func (b *batch) reset() {
 func (b *batch) add(frame []byte) {
 	b.frames = append(b.frames, frame)
 	b.bytes += len(frame)
+	b.visible = b.visible || len(frame) > len(pingFrame) // nothing else is as short
 }
 
 // Bounds of one write. A batch ends with the frame that reaches one of them, so

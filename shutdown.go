@@ -26,6 +26,11 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
+	select {
+	case <-h.done: // both are true, and this is the better news
+		return nil
+	default:
+	}
 	for i := range h.shards {
 		h.shards[i].each(func(c *conn) { c.wire.abort() })
 	}

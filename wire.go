@@ -12,6 +12,10 @@ import (
 // errFlood ends reading when a peer sends more than it may.
 var errFlood = errors.New("usercast: inbound flood")
 
+// errHungUp stands for io.EOF, which to coder/websocket means the end of a message
+// when it comes between the bytes of one.
+var errHungUp = errors.New("usercast: the peer hung up")
+
 // A wire is the net.Conn under coder/websocket. The library reads frames from
 // it and writes its pongs and close frames to it; the hub writes event frames to
 // it directly, many at a time. All writes pass one lock, and after a close frame
@@ -37,6 +41,7 @@ type wire struct {
 
 	mu       sync.Mutex
 	closed   bool // a close frame was written: no more frames
+	said     int  // the code of the close frame that coder/websocket wrote; 0: it wrote none
 	deadline bool // a write deadline is set and must be lifted before a raw write
 	broken   error
 }
@@ -68,6 +73,9 @@ func (w *wire) Read(p []byte) (n int, err error) {
 			w.early = nil
 		}
 	} else if n, err = w.read(p); n == 0 {
+		if err == io.EOF {
+			err = errHungUp
+		}
 		return n, err
 	}
 	now := w.clock.mono()
@@ -107,6 +115,9 @@ func (w *wire) Write(p []byte) (int, error) {
 	}
 	if len(p) > 0 && p[0] == finClose {
 		w.closed = true
+		if len(p) >= 4 {
+			w.said = int(p[2])<<8 | int(p[3])
+		}
 	}
 	return len(p), w.writeLocked(p, w.timeout)
 }
@@ -208,6 +219,14 @@ func (w *wire) saidClose() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.closed
+}
+
+// saidCode returns the code of the close frame that coder/websocket wrote, for a
+// peer that broke the protocol; 0 if it wrote none.
+func (w *wire) saidCode() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.said
 }
 
 // discard reads and drops what a flooding peer still sends, within bounds, so
