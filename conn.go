@@ -34,8 +34,8 @@ type shared struct {
 	stats    counters
 	logger   *slog.Logger
 	everyone everyone
-	running  sync.WaitGroup // connections and drainers
-	workers  sync.WaitGroup // flushers, sweeper and poller: they outlive the connections
+	running  sync.WaitGroup // connections
+	workers  sync.WaitGroup // flushers, their drainers, sweeper and poller
 	poller   poller
 
 	epoch        string

@@ -107,7 +107,8 @@
 // # Concurrency
 //
 // All exported functions and methods are safe for concurrent use. A hub has
-// GOMAXPROCS flushers and one sweeper; a connection has one goroutine, which reads,
+// GOMAXPROCS flushers and one sweeper; a connection has one goroutine, which reads
+// (none while it is idle, on Linux without TLS inside this process),
 // and for as long as its socket blocks (always, with TLS inside this process) one
 // that writes. Nothing else grows with users or connections. Callbacks run without
 // any lock held; a panic in one is contained.
@@ -117,7 +118,8 @@
 // Inbound messages: 4 KiB each, 100 frames and 64 KiB a second with bursts of 200
 // and 128 KiB, control frames included. Outbound: a socket may block for
 // WriteTimeout. User IDs 128 bytes, types 128, keys 256, devices 64, tokens 8 KiB,
-// latest values 64 a user, waiting transients 64 a user, handshakes 30 s.
+// latest values 64 a user, waiting transients 64 a user, handshakes 30 s. A token that
+// is to be renewed by hub.auth must fit its 4 KiB.
 //
 // # Shutting down
 //

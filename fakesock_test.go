@@ -229,7 +229,7 @@ func (f *fakeSocket) stall(on bool) {
 	f.in.cond.Broadcast()
 }
 
-// plainConn hides everything but net.Conn and CloseWrite.
+// A plainConn hides tryWrite and CloseWrite, as a wrapper of the caller's does.
 type plainConn struct{ net.Conn }
 
 // A socketListener hands out fake sockets.

@@ -154,8 +154,12 @@ func (c *conn) writeFailed(err error) {
 	if c.gone.Load() {
 		return
 	}
-	if !errors.Is(err, os.ErrDeadlineExceeded) {
+	switch {
+	case !errors.Is(err, os.ErrDeadlineExceeded):
 		c.cut("write failed: " + err.Error())
+		return
+	case c.expired():
+		c.cut("token expired while a write waited for the peer")
 		return
 	}
 	if c.cut("too slow: a write took longer than Config.WriteTimeout") {
@@ -168,7 +172,7 @@ func (c *conn) writeFailed(err error) {
 // socket did not take; then the wire's lock goes along.
 func (c *conn) detach(rest []byte) {
 	c.slow.Store(true)
-	c.running.Go(func() { c.drain(rest) })
+	c.workers.Go(func() { c.drain(rest) }) // the flusher that is here is one of them, so nobody has waited
 }
 
 // drainers' batches; one is in use for each slow connection.

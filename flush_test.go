@@ -455,3 +455,36 @@ func TestFlushDisconnectHastens(t *testing.T) {
 		d.c.(*fakeSocket).stall(false)
 	})
 }
+
+// TestFlushNudgeDuringTheLastLook: the event that comes after a drainer has looked
+// for the last time, and before it lets go, is not forgotten.
+func TestFlushNudgeDuringTheLastLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config{}, 1<<12, true)
+		h := hear(r.dial("user=alice"))
+		synctest.Wait()
+		c, all := soleConn(t, r.hub, "alice"), &r.hub.everyone
+		spin := func(until func() bool) {
+			for !until() {
+				runtime.Gosched()
+			}
+		}
+		// With something new to look for in everyone's log, a look at the user's is
+		// followed by one that has to wait here.
+		all.mu.Lock()
+		all.last.Add(1)
+		c.nudge()
+		spin(func() bool { return c.slow.Load() && !c.again.Load() })
+		for range 10_000 {
+			runtime.Gosched() // until the drainer waits; if it does not yet, it sees the event
+		}
+		r.broadcast("alice", ev("E", nil))
+		spin(c.again.Load)
+		all.last.Add(-1)
+		all.mu.Unlock()
+		synctest.Wait()
+		if got := len(h.of("E")); got != 1 {
+			t.Errorf("got %d events, want 1", got)
+		}
+	})
+}

@@ -45,7 +45,9 @@ type Config struct {
 	// Checked by New.
 	OriginPatterns []string
 	// OnConnect runs once for each connection, before anything it sends is read;
-	// OnDisconnect runs once after OnConnect has returned.
+	// OnDisconnect runs once after OnConnect has returned. While OnConnect or
+	// OnMessage runs, nothing more is read: after PingInterval and PongTimeout the
+	// connection counts as dead.
 	OnConnect, OnDisconnect func(ConnInfo)
 	// OnMessage gets what clients send, up to 4 KiB a message. The bytes are the
 	// callee's. nil: such messages are counted and ignored.

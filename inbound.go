@@ -137,7 +137,12 @@ func (c *conn) renew(token string) {
 func (c *conn) goodbye(err error) {
 	if errors.Is(err, errFlood) {
 		c.stats.floods.Add(1)
-		c.end(ClosePolicy, "too many or too large messages", false)
+		const reason = "too many or too large messages"
+		if c.end(ClosePolicy, reason, false) {
+			// Written here: by the time a busy flusher came to it, what the peer has
+			// sent would be read away, and the connection gone.
+			c.wire.Write(closeFrame(ClosePolicy, reason))
+		}
 	} else if !c.wire.saidClose() || websocket.CloseStatus(err) != -1 {
 		return
 	}

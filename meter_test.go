@@ -114,8 +114,10 @@ func TestMeterCountsRandomStreams(t *testing.T) {
 
 func FuzzMeter(f *testing.F) {
 	for _, stream := range meterStreams() {
-		f.Add(stream, []byte{1})
-		f.Add(stream, []byte{3, 0, 200})
+		if len(stream) < 1<<10 { // long ones take the fuzzer minutes to shorten
+			f.Add(stream, []byte{1})
+			f.Add(stream, []byte{3, 0, 200})
+		}
 	}
 	f.Fuzz(func(t *testing.T, stream, cuts []byte) {
 		if got, want := countInPieces(stream, cuts), countFramesNaively(stream); got != want {

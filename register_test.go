@@ -54,7 +54,7 @@ func TestReplacedGetsNoMore(t *testing.T) {
 		d := s.dial("user=alice")
 		s.broadcast("alice", ev("LATER", nil))
 		d.until("LATER")
-		if code := got.closeCode(); code != CloseReplaced || strings.Contains(got.types(), "LATER") {
+		if code, _ := got.lived(time.Now()); code != CloseReplaced || strings.Contains(got.types(), "LATER") {
 			t.Errorf("got %s, then %d, want 4409 without LATER", got.types(), code)
 		}
 	})
@@ -225,7 +225,7 @@ func TestDisconnect(t *testing.T) {
 			t.Errorf("Disconnect of nobody: got %d, want 0", got)
 		}
 		for i, c := range alice {
-			code := c.closeCode()
+			code, _ := c.lived(time.Now())
 			if e := (*errClosed)(nil); code != CloseRevoked || errors.As(c.err, &e) && e.reason != "signed out" {
 				t.Errorf("device %d: closed by %v, want 4403 signed out", i, c.err)
 			}

@@ -152,7 +152,7 @@ func TestShutdownIsBounded(t *testing.T) {
 		"answers nothing": func(d *device) { go io.Copy(io.Discard, d.r) },
 		"takes its time": func(d *device) { // no write times out, but there are many
 			go func() {
-				for buf := make([]byte, 1000); ; time.Sleep(50 * time.Millisecond) {
+				for buf := make([]byte, 2000); ; time.Sleep(50 * time.Millisecond) {
 					if _, err := d.c.Read(buf); err != nil {
 						return
 					}
@@ -162,7 +162,7 @@ func TestShutdownIsBounded(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
 			eitherPath(t, func(t *testing.T, plain bool) {
-				r := newRig(t, Config{}, 300, plain)
+				r := newRig(t, Config{}, 4000, plain)
 				d := r.dial("user=alice")
 				behave(d)
 				for n := range 200 {
@@ -277,7 +277,7 @@ func comesDownTo(count func() int, want int) int {
 func TestShutdownLeavesNothing(t *testing.T) {
 	batches, size := 100, 100
 	if raceEnabled || testing.Short() {
-		batches = 12
+		batches = 8
 	}
 	goroutines, files := runtime.NumGoroutine(), openFiles()
 	s := newTCPSite(t, Config{MaxConnsPerUser: size})
