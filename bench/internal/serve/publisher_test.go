@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/usercast-go/usercast/bench/internal/control"
@@ -38,26 +39,25 @@ func (r *recorder) seen() map[string]int64 {
 }
 
 func TestPublisherStaysWithinTheWindow(t *testing.T) {
-	r := &recorder{last: map[string]int64{}, t: t}
-	p := newPublisher(r)
-	done := make(chan control.Reply)
-	go func() { done <- p.run(control.Command{Users: 2, Rounds: 5, Window: 2}) }()
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{last: map[string]int64{}, t: t}
+		p := newPublisher(r)
+		done := make(chan control.Reply, 1)
+		go func() { done <- p.run(control.Command{Users: 2, Rounds: 5, Window: 2}) }()
 
-	for acked := int64(0); acked <= 2; acked++ {
-		p.ack(acked)
-		want := acked + 2
-		for r.seen()["u1"] < want {
-			time.Sleep(time.Millisecond)
+		for acked := int64(0); acked <= 2; acked++ {
+			p.ack(acked)
+			synctest.Wait() // it has gone as far as it goes
+			want := acked + 2
+			if got := r.seen(); got["u0"] != want || got["u1"] != want {
+				t.Errorf("%d acknowledged: %v published, want %d each", acked, got, want)
+			}
 		}
-		time.Sleep(5 * time.Millisecond) // time in which it could go too far
-		if got := r.seen()["u0"]; got != want {
-			t.Errorf("%d acknowledged: %d published, want %d", acked, got, want)
+		p.ack(3)
+		if reply := <-done; reply.Round != 5 || reply.Events != 10 {
+			t.Errorf("got %+v, want round 5 and 10 events", reply)
 		}
-	}
-	p.ack(3)
-	if reply := <-done; reply.Round != 5 || reply.Events != 10 {
-		t.Errorf("got %+v, want round 5 and 10 events", reply)
-	}
+	})
 }
 
 func TestPublisherPacesWholeRounds(t *testing.T) {
