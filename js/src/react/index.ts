@@ -1,0 +1,1 @@
+export type { Client, ConnectionState, Meta } from "../types.ts";
