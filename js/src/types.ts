@@ -46,10 +46,14 @@ export interface ConnectionState {
   readonly retryAt: number | null;
   /** What a page shows may be behind. False only from `hub.live` until the connection is lost. */
   readonly stale: boolean;
-  /** Why the connection was lost or closed: the hub's words, or `timeout`, `unanswered`, `token`, `unauthorized`, … */
-  readonly reason?: string;
-  /** The close code of the connection that ended last, if a close event brought one. */
-  readonly code?: number;
+  /**
+   * Why the connection was lost or closed: the hub's words, an error's message, or `lost`,
+   * `timeout` (10 s without `hub.hello`), `unanswered` (a probe), `unauthorized` (by getToken),
+   * `destroyed`. Absent while connected.
+   */
+  readonly reason?: string | undefined;
+  /** The close code that ended the last connection; absent while connected, and if none came. */
+  readonly code?: number | undefined;
 }
 
 /** Where a device is in its events. `hub.Cursor(userID)` renders one into a page. */
@@ -172,10 +176,10 @@ export interface Client<M extends object = EventMap> {
   /** Resolves with the next event of that type. Rejects if signal aborts or the client is destroyed. */
   once<K extends keyof M & string>(type: K, options?: { signal?: AbortSignal }): Promise<M[K]>;
   /**
-   * The newest payload of a type, or of a type and key, that this client has received; values whose
-   * job has ended and those that a gap made doubtful are gone. It changes before
-   * handlers run, and without an event only together with `state` or before `onGap`. Of keyed values the
-   * newest 256 are kept.
+   * The newest payload of a type, or of a type and key, that this client has received.
+   * A "latest" value whose key a buffered event has ended is gone, and so is what a gap
+   * made doubtful. It changes before handlers run; without an event only before `onGap`
+   * and `subscribeState` are called. Of keyed values the newest 256 are kept.
    */
   latest<K extends keyof M & string>(type: K, key?: string): M[K] | undefined;
   /**
@@ -232,8 +236,8 @@ export interface ShareHost {
   /** Takes the state of another's socket. */
   follow(state: ConnectionState): void;
   send(data: string): boolean;
-  /** Looks whether the socket here is alive, or dials at once if one waits for its turn. */
-  probe(): void;
+  /** Looks whether the socket here is alive. dial: if the next attempt waits for its turn, it is now. */
+  probe(dial: boolean): void;
   ping(): Promise<number>;
 }
 
@@ -247,7 +251,7 @@ export interface Membership {
   tell(state: ConnectionState): void;
   /** As Client has them, for a client whose socket is elsewhere. */
   send(data: string): boolean;
-  probe(): void;
+  probe(dial: boolean): void;
   ping(): Promise<number>;
   reconnect(): void;
 }
