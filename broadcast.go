@@ -84,7 +84,7 @@ func (h *Hub) BroadcastAll(ctx context.Context, ev Event) error {
 	for i := range h.shards {
 		h.shards[i].each((*conn).nudge)
 	}
-	h.sent(d.class)
+	h.sent(&d)
 	return nil
 }
 
@@ -97,14 +97,21 @@ func (h *Hub) encode(ev *Event, scope string) (draft, error) {
 	if err := ev.check(); err != nil {
 		return draft{}, err
 	}
-	class, err := h.classOf(ev)
+	def := catalog.find(ev.Type)
+	class, err := h.classOf(ev, def)
 	if err != nil {
 		return draft{}, err
 	}
-	return newDraft(ev, class, scope, h.maxEventBytes)
+	d, err := newDraft(ev, class, scope, h.maxEventBytes)
+	d.def = def
+	return d, err
 }
 
-func (h *Hub) classOf(ev *Event) (class Class, err error) {
+// classOf asks the event's definition, and Config.Classify if it has none.
+func (h *Hub) classOf(ev *Event, def *definition) (class Class, err error) {
+	if def != nil {
+		return def.Class, def.fits(ev)
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			h.stats.panics.Add(1)
@@ -125,13 +132,16 @@ func (h *Hub) classOf(ev *Event) (class Class, err error) {
 func (h *Hub) publish(userID string, d *draft) Timestamp {
 	wall, at := h.clock.read()
 	ts := h.shardOf(userID).publish(userID, d, wall, at)
-	h.sent(d.class)
+	h.sent(d)
 	return ts
 }
 
 // sent counts, and keeps the hub within its memory.
-func (h *Hub) sent(class Class) {
-	h.stats.broadcasts[class].Add(1)
+func (h *Hub) sent(d *draft) {
+	h.stats.broadcasts[d.class].Add(1)
+	if d.def != nil {
+		d.def.sent.Add(1)
+	}
 	for h.stats.bufferedBytes.Load() > h.maxBufferBytes && h.giveUpOldest() {
 	}
 }

@@ -30,6 +30,15 @@
 // [Transient] events reach who is connected, and of [Latest] events the newest value
 // of each key is kept, so that a progress bar is right the moment a device is back.
 //
+// # Typed events
+//
+// [Define] writes an event's name, class and payload type down once, and
+// [DefineKeyed] its key as well. A payload of another type does not compile, and an
+// event that is sent by name is held to its definition. [Defined] lists them with
+// how often each was sent: schemas and TypeScript types come from there, and what is
+// defined and never sent shows. [Broadcaster] is what takes events: a [Hub], or
+// whatever stands before one, as package emit does to send after the commit.
+//
 // # Promises
 //
 // The tests name these by their numbers.

@@ -67,6 +67,77 @@ func Example() {
 	// hub.live
 }
 
+// The events of an application, usually in a package of their own.
+var (
+	invoiceSent = usercast.Define[invoice]("INVOICE_SENT", usercast.Buffered, "An invoice went out.")
+	exportRuns  = usercast.DefineKeyed("EXPORT_PROGRESS", usercast.Latest, func(e export) string { return "export:" + e.ID })
+)
+
+type invoice struct {
+	Number int `json:"number"`
+}
+
+type export struct {
+	ID      string `json:"id"`
+	Percent int    `json:"percent"`
+}
+
+// A typed event: a payload of another type does not compile.
+func ExampleDefine() {
+	hub, err := usercast.New(usercast.Config{Auth: sessions, Logger: quiet})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer hub.Shutdown(context.Background())
+
+	fmt.Println(invoiceSent.Broadcast(hub, "alice", invoice{Number: 1}))
+	// Sent by its name alone, it is held to its definition.
+	err = hub.Broadcast("alice", usercast.Event{Type: "INVOICE_SENT", Payload: "number 1"})
+	fmt.Println(errors.Is(err, usercast.ErrInvalidEvent))
+	// Output:
+	// <nil>
+	// true
+}
+
+// A latest event: a device that connects in the middle gets the newest value.
+func ExampleDefineKeyed() {
+	hub, err := usercast.New(usercast.Config{Auth: sessions, Logger: quiet})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	srv := httptest.NewServer(hub)
+	defer srv.Close()
+	defer hub.Shutdown(context.Background())
+
+	exportRuns.Broadcast(hub, "alice", export{ID: "7", Percent: 10})
+	exportRuns.Broadcast(hub, "alice", export{ID: "7", Percent: 60})
+
+	device := dial(srv.URL + "?token=session-of-alice")
+	defer device.ws.CloseNow()
+	device.read() // hub.hello
+	newest := device.read()
+	fmt.Println(newest.Type, newest.Payload)
+	// Output: EXPORT_PROGRESS map[id:7 percent:60]
+}
+
+// Which events an application knows, and which of them nobody has sent yet.
+func ExampleDefined() {
+	d, ok := usercast.Defined().Lookup("EXPORT_PROGRESS")
+	fmt.Println(ok, d.Class, d.Keyed, d.Payload)
+	// Output: true latest true usercast_test.export
+}
+
+// An event that is kept for later says what was true when it was made.
+func ExampleEvent_Freeze() {
+	ids := []string{"a"}
+	frozen, err := usercast.Event{Type: "ORDERS_DELETED", Payload: ids}.Freeze()
+	ids[0] = "b"
+	fmt.Printf("%s %v\n", frozen.Payload, err)
+	// Output: ["a"] <nil>
+}
+
 // Tokens signed by a shared secret.
 func ExampleNewJWT() {
 	auth, err := usercast.NewJWT(usercast.JWTConfig{

@@ -17,6 +17,7 @@ type draft struct {
 	class   Class
 	key     string
 	except  string
+	def     *definition // nil: a type that is not defined
 }
 
 // scopeAll marks what BroadcastAll sends: such timestamps belong to another log.

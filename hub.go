@@ -17,8 +17,8 @@ import (
 type Config struct {
 	// Auth says who a connection belongs to. Required; [NewJWT] makes one.
 	Auth Authenticator
-	// Classify says what becomes of an event. nil: [DefaultClassify]. It is called
-	// by Broadcast, from many goroutines at once.
+	// Classify says what becomes of an event of a type that [Define] does not know.
+	// nil: [DefaultClassify]. It is called by Broadcast, from many goroutines at once.
 	Classify func(Event) Class
 	// BufferSize is how many buffered events are kept for each user. 0: 200; at most 100,000.
 	BufferSize int

@@ -27,6 +27,7 @@ type Stats struct {
 	IgnoredMessages   uint64               // inbound messages that nobody wanted
 	Panics            uint64               // in callbacks of the application
 	Refused           map[string]uint64    // handshakes refused, by reason
+	Sent              map[string]uint64    // accepted events of each type that Define made, by all hubs of the process; 0: never sent
 }
 
 // counters are the live values behind Stats.
@@ -90,6 +91,7 @@ func (c *counters) snapshot() Stats {
 		IgnoredMessages:   c.ignored.Load(),
 		Panics:            c.panics.Load(),
 		Refused:           make(map[string]uint64, len(refusals)),
+		Sent:              catalog.sent(),
 	}
 	for class := Buffered; class <= Latest; class++ {
 		s.Broadcasts[class] = c.broadcasts[class].Load()
