@@ -1,11 +1,9 @@
 import { createGuard, createListeners, matching } from "./handlers.ts";
 import { createInbox } from "./inbox.ts";
-import { bytes, createLink, maxMessage } from "./link.ts";
+import { base64url, bytes, createLink, maxMessage } from "./link.ts";
 import { createState } from "./state.ts";
-import type { Client, Cursor, EventMap, Frame, Gap, Handler, Membership, Meta, Options, Unsubscribe } from "./types.ts";
+import type { Client, Cursor, EventMap, Gap, Handler, Membership, Meta, Options, Unsubscribe } from "./types.ts";
 import { onWake } from "./wake.ts";
-
-const nothing: Unsubscribe = () => {};
 
 /**
  * Makes a client. It opens nothing before `connect` or `retain`, and may be made on a
@@ -17,27 +15,24 @@ const nothing: Unsubscribe = () => {};
  *     client.connect();
  */
 export function createClient<M extends object = EventMap>(options: Options): Client<M> {
-  const deviceId = options.deviceId ?? randomId();
-  if (!/^[\w-]{1,64}$/.test(deviceId)) throw new TypeError("usercast: options.deviceId: 1 to 64 of A-Z a-z 0-9 _ -");
+  const deviceId = options.deviceId ?? base64url(crypto.getRandomValues(new Uint8Array(12)));
+  if (!/^[\w-]{1,64}$/.test(deviceId)) throw new TypeError("usercast: options.deviceId: 1 to 64 of A-Za-z0-9_-");
 
   const [guard, report] = createGuard(options.onError);
   const handlers = createListeners<[unknown, Meta]>(guard);
   const gaps = createListeners<[Gap]>(guard);
+  if (options.onGap) gaps.add(options.onGap);
   const watchers = createListeners<[]>(guard);
-  /** Those who wait for an event, to be told that none will come. */
-  const waiting = new Set<(error: unknown) => void>();
+  /** Aborted by destroy. */
+  const life = new AbortController();
   let member: Membership | undefined;
-  let unwatch = nothing;
+  let unwatch: Unsubscribe | undefined;
   let retained = 0;
   /** connect() was called, and close() was not. */
   let wanted = false;
-  let destroyed = false;
 
   const state = createState(watchers, (now) => member?.tell(now));
-  const inbox = createInbox(options, guard, report, handlers.call, (gap) => {
-    guard(options.onGap, gap);
-    gaps.call(gap);
-  });
+  const inbox = createInbox(options, guard, report, handlers.call, gaps.call);
   let claim = inbox.cursor;
   // A socket that is shared is no tab's own: the hub must not leave one tab's events out for all.
   const device = options.share ? undefined : deviceId;
@@ -53,76 +48,58 @@ export function createClient<M extends object = EventMap>(options: Options): Cli
     report,
   );
 
-  function receive(frame: Frame) {
-    guard(inbox.receive, frame);
-  }
-
   member = options.share?.({
-    cursor: inbox.cursor,
-    adopt: inbox.adopt,
-    values: inbox.values.latest,
-    get state() {
-      return state.now;
-    },
+    ...inbox,
+    ...link,
+    state,
     lead(from) {
       claim = from;
       link.open();
     },
-    rest: link.drop,
-    receive,
-    follow: state.set,
-    send: link.send,
-    probe: link.probe,
-    ping: link.ping,
   });
-  const active = member ?? link;
+  const active = member ?? { ...link, join: link.open, reconnect: link.open, leave: link.drop };
 
+  /** Returns true if the client was started before. */
   function start() {
+    if (life.signal.aborted) return false;
     const { phase } = state.now;
-    if (destroyed || (phase !== "idle" && phase !== "closed")) return;
-    unwatch();
-    unwatch = onWake((dial) => active.probe(dial));
-    state.set({ phase: "connecting", attempt: 0, retryAt: null, reason: undefined, code: undefined });
-    if (member) member.join();
-    else link.open();
+    if (phase !== "idle" && phase !== "closed") return true;
+    unwatch?.();
+    unwatch = onWake(active.probe);
+    state.down("connecting");
+    active.join();
+    return false;
   }
 
   function stop() {
+    if (life.signal.aborted) return;
     wanted = false;
-    unwatch();
-    unwatch = nothing;
-    member?.leave();
-    link.drop();
-    state.set({ phase: "idle", attempt: 0, retryAt: null, stale: true, reason: undefined, code: undefined });
+    unwatch?.();
+    active.leave();
+    state.down("idle");
   }
 
-  const on = (pattern: string, fn: Handler): Unsubscribe => (destroyed ? nothing : handlers.add(matching(pattern, fn)));
+  const on = (pattern: string, fn: Handler) => handlers.add(matching(pattern, fn));
 
   return {
     connect() {
       wanted = true;
       start();
     },
-    close: () => {
-      if (!destroyed) stop();
-    },
+    close: stop,
     reconnect() {
-      const { phase } = state.now;
       wanted = true;
-      if (phase === "idle" || phase === "closed") start();
-      else if (member) member.reconnect();
-      else link.open();
+      if (start()) active.reconnect();
     },
     destroy() {
-      if (destroyed) return;
+      if (life.signal.aborted) return;
       stop();
-      destroyed = true;
-      handlers.clear();
-      gaps.clear();
+      handlers.close();
+      gaps.close();
       inbox.destroy();
-      for (const reject of [...waiting]) reject(new Error("usercast: the client was destroyed"));
-      state.set({ phase: "closed", reason: "destroyed" });
-      watchers.clear();
+      life.abort(new Error("usercast: the client was destroyed"));
+      state.down("closed", 0, "destroyed");
+      watchers.close();
     },
     retain() {
       if (retained++ === 0 && state.now.phase === "idle") start();
@@ -131,7 +108,7 @@ export function createClient<M extends object = EventMap>(options: Options): Cli
         if (!held) return;
         held = false;
         setTimeout(() => {
-          if (--retained === 0 && !wanted && !destroyed && state.now.phase !== "closed") stop();
+          if (--retained === 0 && !wanted && state.now.phase !== "closed") stop();
         });
       };
     },
@@ -139,32 +116,28 @@ export function createClient<M extends object = EventMap>(options: Options): Cli
     get state() {
       return state.now;
     },
-    subscribeState: (fn) => (destroyed ? nothing : watchers.add(fn)),
+    subscribeState: watchers.add,
 
     on,
     once: (type, { signal } = {}) =>
       new Promise((resolve, reject) => {
-        if (signal?.aborted) return reject(signal.reason);
-        if (destroyed) return reject(new Error("usercast: the client was destroyed"));
-        const end = () => {
+        const done = new AbortController();
+        const end = (error?: unknown) => {
           off();
-          waiting.delete(refuse);
-          signal?.removeEventListener("abort", abort);
+          done.abort(); // the listeners below
+          reject(error); // of no effect after resolve
         };
-        const refuse = (error: unknown) => {
-          end();
-          reject(error);
-        };
-        const abort = () => refuse(signal?.reason);
         const off = on(type, (payload) => {
-          end();
           resolve(payload as never);
+          end();
         });
-        waiting.add(refuse);
-        signal?.addEventListener("abort", abort);
+        for (const ender of [signal, life.signal]) {
+          if (ender?.aborted) end(ender.reason);
+          ender?.addEventListener("abort", () => end(ender.reason), done);
+        }
       }),
     latest: (type, key) => inbox.values.get(type, key)?.payload as never,
-    onGap: (fn) => (destroyed ? nothing : gaps.add(fn)),
+    onGap: gaps.add,
 
     send(message) {
       const data = typeof message === "string" ? message : JSON.stringify(message);
@@ -179,9 +152,4 @@ export function createClient<M extends object = EventMap>(options: Options): Cli
     },
     deviceId,
   };
-}
-
-/** 96 random bits. */
-function randomId(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

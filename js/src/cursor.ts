@@ -1,15 +1,4 @@
-import type { Cursor, CursorStore } from "./types.ts";
-
-/** Keeps the cursor for as long as the page lives. The default. */
-export function memoryCursor(): CursorStore {
-  let kept: Cursor | null = null;
-  return {
-    load: () => kept,
-    save: (cursor) => {
-      kept = cursor;
-    },
-  };
-}
+import type { CursorStore } from "./types.ts";
 
 /**
  * Keeps the cursor over reloads of one tab. The user's ID is part of the name: whoever
@@ -18,12 +7,11 @@ export function memoryCursor(): CursorStore {
  */
 export function sessionCursor(user: string): CursorStore {
   const name = `usercast:cursor:${user}`;
-  const storage = () => globalThis.sessionStorage as Storage | undefined;
   return {
-    load: () => JSON.parse(storage()?.getItem(name) ?? "null"),
+    load: () => JSON.parse(globalThis.sessionStorage?.getItem(name) ?? "null"),
     save: (cursor) => {
-      if (cursor) storage()?.setItem(name, JSON.stringify(cursor));
-      else storage()?.removeItem(name);
+      if (cursor) globalThis.sessionStorage?.setItem(name, JSON.stringify(cursor));
+      else globalThis.sessionStorage?.removeItem(name);
     },
   };
 }

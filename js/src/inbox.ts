@@ -28,14 +28,12 @@ export function createInbox(
   onGap: (gap: Gap) => void,
 ): Inbox {
   const values = createValues();
-  const { cursor: store } = options;
+  let store = options.cursor;
   let cursor: Cursor | null = null;
   /** Everything that was missed on this connection has come. */
   let live = false;
   /** Missing events that the page has not yet been told of. It outlives connections. */
   let gap: Gap | null = null;
-  let saveFailed = false;
-  let destroyed = false;
 
   guard(() => {
     cursor = checked(options.initialCursor ?? store?.load());
@@ -46,24 +44,23 @@ export function createInbox(
    * gap and never hear of it.
    */
   function save() {
-    if (gap || destroyed) return;
+    if (gap) return;
     try {
       store?.save(cursor);
-      saveFailed = false;
     } catch (error) {
-      if (!saveFailed) report(error); // once, not for every event
-      saveFailed = true;
+      store = undefined; // or onError would hear of it at every event
+      report(error);
     }
   }
 
   /** Moves the cursor on. It never goes back but by hub.hello. */
-  function move(frame: Frame): boolean {
-    const at = place(frame);
-    if (!cursor || !frame.timestamp || frame.timestamp <= (cursor[at] ?? "")) return false;
-    cursor = Object.freeze({ ...cursor, [at]: frame.timestamp });
+  function move(frame: Frame) {
+    if (!isNew(frame)) return;
+    cursor = Object.freeze({ ...(cursor as Cursor), [place(frame)]: frame.timestamp });
     save();
-    return true;
   }
+
+  const isNew = (frame: Frame) => cursor && (frame.timestamp as string) > (cursor[place(frame)] ?? "");
 
   function hello(frame: Frame) {
     const { epoch, verdict, reason, globalTimestamp } = frame.payload as Hello;
@@ -78,7 +75,7 @@ export function createInbox(
     } else {
       if (before || verdict === "gap") gap = { reason: reason || "restarted", from: gap ? gap.from : before };
       const same = before?.epoch === epoch;
-      if (!same || before.lastEventTs !== start.lastEventTs) values.drop(undefined);
+      if (!same || before.lastEventTs !== start.lastEventTs) values.drop();
       if (!same || before.lastGlobalTs !== start.lastGlobalTs) values.drop("all");
     }
     cursor = Object.freeze(start);
@@ -97,22 +94,22 @@ export function createInbox(
   function tell() {
     const told = gap;
     gap = null;
-    if (told) onGap(told);
+    if (!told) return;
+    onGap(told);
     save();
   }
 
   function event(frame: Frame) {
     const { type, payload, timestamp, class: kind, key, scope } = frame;
-    if (!timestamp) throw new TypeError(`usercast: event ${type} without a timestamp`);
-    if (!cursor || timestamp <= (cursor[place(frame)] ?? "")) return; // seen before
+    if (!isNew(frame)) return;
     values.set(frame);
     onEvent(payload, {
       type,
-      timestamp,
+      timestamp: timestamp as string,
       replayed: !live,
       transient: kind === "transient",
       latest: kind === "latest",
-      ...(key !== undefined && { key }),
+      key,
       scope: scope === "all" ? "all" : "user",
     });
     move(frame);
@@ -143,10 +140,10 @@ export function createInbox(
       }
     },
     destroy() {
-      destroyed = true;
       cursor = gap = null;
-      values.clear();
-      guard(() => store?.save(null));
+      values.drop();
+      values.drop("all");
+      save();
     },
   };
 }

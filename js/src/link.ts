@@ -47,36 +47,34 @@ export function createLink(
   onFrame: (frame: Frame) => void,
   report: (error: unknown) => void,
 ): Link {
-  const { getToken } = options;
-  const { minMs = 1_000, maxMs = 30_000, stableMs = 5_000 } = options.backoff ?? {};
-  const timers = new Map<string, ReturnType<typeof setTimeout>>();
+  const { connectTimeoutMs = 10_000, backoff: { minMs = 1_000, maxMs = 30_000, stableMs = 5_000 } = {} } = options;
+  const timers: Record<string, ReturnType<typeof setTimeout>> = {};
   let run: Run | null = null;
   let asked: TokenReason = "connect";
   /** The hub said when to come back: nothing but reconnect() comes earlier. */
   let told = false;
 
   function cancel(name: string) {
-    clearTimeout(timers.get(name));
-    timers.delete(name);
+    clearTimeout(timers[name]);
+    delete timers[name];
   }
 
   function later(name: string, ms: number, fn: () => void) {
     cancel(name);
-    const id = setTimeout(() => {
-      timers.delete(name);
+    timers[name] = setTimeout(() => {
+      delete timers[name];
       fn();
     }, ms);
-    timers.set(name, id);
   }
 
   function drop() {
-    for (const name of [...timers.keys()]) cancel(name);
+    for (const name in timers) cancel(name);
     const old = run;
     run = null;
     told = false;
     if (!old) return;
     old.abort.abort();
-    for (const ping of old.pings) ping.reject(new Error("usercast: connection lost"));
+    for (const ping of old.pings) ping.reject(notConnected());
     const { socket } = old;
     if (!socket) return;
     socket.onmessage = socket.onclose = null; // onerror stays: ws throws what nobody listens to
@@ -94,17 +92,17 @@ export function createLink(
       retryAt: null,
     });
     if (run !== mine) return; // a listener has closed it
-    later("open", options.connectTimeoutMs ?? 10_000, () => retry("timeout"));
-    dial(mine).catch((error) => run === mine && failed(error));
+    later("open", connectTimeoutMs, () => retry("timeout"));
+    dial(mine).catch((error) => run === mine && failed(error, retry));
   }
 
   async function dial(mine: Run) {
     const protocols = ["usercast.v1"];
-    if (getToken) {
-      const token = await getToken({ reason: asked, signal: mine.abort.signal });
-      if (!token) throw new TypeError("usercast: getToken returned no token: to stop, throw Unauthorized");
+    if (options.getToken) {
+      const token = await options.getToken({ reason: asked, signal: mine.abort.signal });
+      if (!token) throw new TypeError("usercast: getToken: no token");
       // A page can set no header on a WebSocket, and URLs end up in access logs.
-      protocols.push(`usercast.bearer.${base64url(token)}`);
+      protocols.push(`usercast.bearer.${base64url(encoder.encode(token))}`);
     }
     const url = typeof options.url === "function" ? await options.url() : options.url;
     if (run !== mine) return;
@@ -138,8 +136,8 @@ export function createLink(
         asked = "connect";
         cancel("open");
         listen(mine, (f.payload as Hello).heartbeatMs);
-        onFrame(f);
-        return state.set({ phase: "connected", reason: undefined, code: undefined });
+        state.set({ phase: "connected", reason: undefined, code: undefined });
+        break;
       case "hub.live":
         later("stable", stableMs, () => state.set({ attempt: 0 }));
         state.set({ stale: false });
@@ -167,44 +165,39 @@ export function createLink(
     }
   }
 
-  function failed(error: unknown) {
-    if ((error as Error | null)?.name === "Unauthorized") return stop("unauthorized");
+  /** Something of the page's own has failed. then: what to do unless it means to stop. */
+  function failed(error: unknown, then: (message: string) => void) {
+    const { name, message = String(error) } = (error ?? {}) as Error;
+    if (name === "Unauthorized") return stop("unauthorized");
     report(error);
-    retry((error as Error | null)?.message ?? String(error));
+    then(message);
   }
 
   function stop(reason: string, code?: number) {
     drop();
-    state.set({ phase: "closed", attempt: 0, stale: true, retryAt: null, reason, code });
+    state.down("closed", 0, reason, code);
   }
 
   /** Dials again after a random part of the backoff or of the announced spread, whichever is longer. */
   function retry(reason: string, code?: number, least = 0, spread = 0) {
     drop();
     const { attempt } = state.now;
-    const most = Math.max(spread, Math.min(maxMs, minMs * 2 ** attempt));
-    const delay = least + Math.random() * most;
+    const delay = least + Math.random() * Math.max(spread, Math.min(maxMs, minMs * 2 ** attempt));
     told = spread > 0;
     later("retry", delay, open);
-    state.set({
-      phase: "reconnecting",
-      attempt: attempt + 1,
-      stale: true,
-      retryAt: Date.now() + delay,
-      reason,
-      code,
-    });
+    state.down("reconnecting", attempt + 1, reason, code, Date.now() + delay);
   }
 
   /** Watches for silence that is longer than the hub's heartbeat allows. */
-  function listen(mine: Run, heartbeat: unknown) {
-    const quiet = slackMs + (typeof heartbeat === "number" && heartbeat > 0 ? Math.min(heartbeat, 3_600_000) : 25_000);
+  function listen(mine: Run, heartbeatMs: number) {
+    const quiet = slackMs + Math.min(heartbeatMs || 25_000, 3_600_000);
     const wait = (ms: number) =>
       later("listen", ms, () => {
-        // A clock that was set back must not make it wait for longer.
-        const left = Math.min(quiet, mine.heard + quiet - Date.now());
-        if (left <= 0) probe(false);
-        if (run === mine) wait(left > 0 ? left : quiet);
+        const left = mine.heard + quiet - Date.now();
+        // More than all of it: the clock was set back.
+        if (left > 0 && left < quiet) return wait(left);
+        probe(false);
+        wait(quiet);
       });
     wait(quiet);
   }
@@ -216,10 +209,10 @@ export function createLink(
   function probe(dial: boolean, again = false) {
     const mine = run;
     if (!mine?.ready) {
-      if (dial && timers.has("retry") && !told) open();
+      if (dial && timers.retry && !told) open();
       return;
     }
-    if (timers.has("probe")) return;
+    if (timers.probe) return;
     const at = Date.now();
     const wait = (ms: number) =>
       later("probe", ms, () => {
@@ -240,7 +233,7 @@ export function createLink(
   function ping(): Promise<number> {
     return new Promise((resolve, reject) => {
       const mine = run;
-      if (!mine || !send("ping")) return reject(new Error("usercast: not connected"));
+      if (!mine || !send("ping")) return reject(notConnected());
       mine.pings.push({ at: Date.now(), resolve, reject });
     });
   }
@@ -256,15 +249,13 @@ export function createLink(
     later("renew", Math.max(0, mine.token + renewMs - Date.now()), async () => {
       mine.token = Date.now();
       try {
-        const token = await getToken?.({ reason: "expired", signal: mine.abort.signal });
+        const token = await options.getToken?.({ reason: "expired", signal: mine.abort.signal });
         const message = JSON.stringify({ type: "hub.auth", payload: { token } });
         // What does not fit is renewed by the reconnect after 4401.
         if (run === mine && token !== undefined && bytes(message) <= maxMessage) send(message);
       } catch (error) {
-        if (run !== mine) return;
-        if ((error as Error | null)?.name === "Unauthorized") return stop("unauthorized");
-        report(error);
-        renew(mine); // in 10 s; when the token ends the hub closes, and that is handled
+        // Again in 10 s. When the token ends the hub closes, and that is handled.
+        if (run === mine) failed(error, () => renew(mine));
       }
     });
   }
@@ -272,11 +263,15 @@ export function createLink(
   return { open, drop, probe, ping, send };
 }
 
-/** The length of a message as the hub counts it. */
-export const bytes = (text: string) => new TextEncoder().encode(text).length;
+const notConnected = () => new Error("usercast: not connected");
 
-const base64url = (text: string) =>
-  btoa(String.fromCharCode(...new TextEncoder().encode(text)))
+/** The length of a message as the hub counts it. */
+export const bytes = (text: string) => encoder.encode(text).length;
+
+const encoder = new TextEncoder();
+
+export const base64url = (data: Uint8Array) =>
+  btoa(String.fromCharCode(...data))
     .replaceAll("+", "-")
     .replaceAll("/", "_")
     .replaceAll("=", "");
@@ -284,7 +279,6 @@ const base64url = (text: string) =>
 function address(url: string | URL, cursor: Cursor | null, device: string | undefined): string {
   const u = new URL(url, globalThis.location?.href);
   u.protocol = u.protocol.replace("http", "ws");
-  u.hash = "";
   for (const [name, value] of Object.entries({ device, ...cursor })) if (value) u.searchParams.set(name, value);
   return u.href;
 }

@@ -23,7 +23,7 @@ export interface Meta {
   /** Class "latest": the newest value of its key, which a reconnect brings again. */
   readonly latest: boolean;
   /** Names the thing whose newest value this is, "job:42". Buffered events may have one too: it ends the value. */
-  readonly key?: string;
+  readonly key?: string | undefined;
   /** "all": from BroadcastAll. Its timestamps are compared among themselves. */
   readonly scope: "user" | "all";
 }
@@ -63,7 +63,7 @@ export interface Cursor {
   readonly lastGlobalTs?: string;
 }
 
-/** Where the cursor is kept. Both methods are called often and must not be slow; if they throw, `onError` hears of it. */
+/** Where the cursor is kept. `save` is called at every event. A store that throws is reported and not asked again. */
 export interface CursorStore {
   load(): Cursor | null;
   /** null: forget it. */
@@ -128,7 +128,7 @@ export interface Options {
   backoff?: Backoff;
   /** From the call of `getToken` to `hub.hello`. Default 10,000. */
   connectTimeoutMs?: number;
-  /** Default: memory. `sessionCursor(user)` survives a reload. */
+  /** Default: none, so that it lives as long as the client. `sessionCursor(user)` survives a reload. */
   cursor?: CursorStore;
   /** The cursor that the page's data was rendered with. It goes before the store's. */
   initialCursor?: Cursor | null;
@@ -179,7 +179,7 @@ export interface Client<M extends object = EventMap> {
    * The newest payload of a type, or of a type and key, that this client has received.
    * A "latest" value whose key a buffered event has ended is gone, and so is what a gap
    * made doubtful. It changes before handlers run; without an event only before `onGap`
-   * and `subscribeState` are called. Of keyed values the newest 256 are kept.
+   * and `subscribeState` are called. The newest 1,000 are kept.
    */
   latest<K extends keyof M & string>(type: K, key?: string): M[K] | undefined;
   /**
@@ -221,24 +221,28 @@ export type Share = (host: ShareHost) => Membership;
 
 /** A client, as those see it who share a socket with it. */
 export interface ShareHost {
+  readonly state: {
+    readonly now: ConnectionState;
+    set(change: Partial<ConnectionState>): void;
+  };
+  readonly values: {
+    /** The values of class "latest", as frames in the order in which they came. */
+    latest(): Frame[];
+  };
   cursor(): Cursor | null;
   /** Where a client starts that has no cursor yet. */
   adopt(cursor: Cursor): void;
-  /** The latest values, as frames in the order in which they came. */
-  values(): Frame[];
-  readonly state: ConnectionState;
+  /** Takes a frame that another's socket brought. */
+  receive(frame: Frame): void;
   /** Opens a socket here, which resumes from claim. An open one is replaced. */
   lead(claim: () => Cursor | null): void;
   /** Closes the socket here. */
-  rest(): void;
-  /** Takes a frame that another's socket brought. */
-  receive(frame: Frame): void;
-  /** Takes the state of another's socket. */
-  follow(state: ConnectionState): void;
+  drop(): void;
+  /** As Client has them, for the socket here. */
   send(data: string): boolean;
+  ping(): Promise<number>;
   /** Looks whether the socket here is alive. dial: if the next attempt waits for its turn, it is now. */
   probe(dial: boolean): void;
-  ping(): Promise<number>;
 }
 
 /** A client's place among those that share a socket. */

@@ -4,14 +4,13 @@
  * Returns what stops it. Where there is no page (Node), it never calls.
  */
 export function onWake(fn: (dial: boolean) => void): () => void {
-  const page = globalThis.document as Document | undefined;
-  const wake = (event: Event) => {
-    if (event.type !== "visibilitychange" || page?.visibilityState === "visible") fn(event.type !== "offline");
+  const wake = ({ type }: Event) => {
+    if (type !== "visibilitychange" || !document.hidden) fn(type !== "offline");
   };
   const listen = (change: "addEventListener" | "removeEventListener") => {
-    for (const type of ["visibilitychange", "resume"]) page?.[change](type, wake);
-    // In a worker these two are the worker's; it has no pageshow.
-    for (const type of ["pageshow", "online", "offline"]) globalThis[change]?.(type, wake);
+    // Captured, for not all of the document's events bubble. A worker has the last two.
+    for (const type of ["visibilitychange", "resume", "pageshow", "online", "offline"])
+      globalThis[change]?.(type, wake, true);
   };
   listen("addEventListener");
   return () => listen("removeEventListener");
