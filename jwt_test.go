@@ -518,3 +518,36 @@ func TestJWTLeeway(t *testing.T) {
 		})
 	}
 }
+
+// BenchmarkJWT is what a token costs at each handshake and renewal.
+func BenchmarkJWT(b *testing.B) {
+	private, public := ed25519Pair(b)
+	for _, c := range []struct {
+		name  string
+		cfg   JWTConfig
+		token string
+	}{
+		{"HS256", jwtConfig(nil), mintJWT(b, "HS256", jwtSecret, nil, jwtClaims(nil))},
+		{"EdDSA", keysConfig("EdDSA", map[string]crypto.PublicKey{"k": public}),
+			mintJWT(b, "EdDSA", private, jwtFields{"kid": "k"}, jwtClaims(nil))},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			j := mustJWT(b, c.cfg)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := j.AuthenticateToken(context.Background(), c.token); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func ed25519Pair(t testing.TB) (ed25519.PrivateKey, ed25519.PublicKey) {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return private, public
+}
