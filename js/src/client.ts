@@ -67,7 +67,7 @@ export function createClient<M extends object = EventMap>(options: Options): Cli
     unwatch?.();
     unwatch = onWake(active.probe);
     state.down("connecting");
-    active.join();
+    if (state.now.phase === "connecting") active.join(); // else a listener has closed it
     return false;
   }
 

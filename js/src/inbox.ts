@@ -15,7 +15,6 @@ export interface Hello {
 export interface Inbox {
   readonly values: Values;
   cursor(): Cursor | null;
-  adopt(cursor: Cursor): void;
   receive(frame: Frame): void;
   destroy(): void;
 }
@@ -67,9 +66,9 @@ export function createInbox(
     const before = cursor;
     const start = { epoch, lastEventTs: frame.timestamp ?? "", lastGlobalTs: globalTimestamp };
     live = false;
-    if (before?.epoch === epoch && verdict === "resumed") {
+    if (before?.epoch === epoch && verdict !== "gap") {
       // Where the hub begins again may be behind what this page has seen: a socket
-      // that is shared resumes for the tab that is furthest behind.
+      // that is shared resumes for the tab that is furthest behind, or is another's first.
       start.lastEventTs = later(before.lastEventTs, start.lastEventTs);
       start.lastGlobalTs = later(before.lastGlobalTs, start.lastGlobalTs);
     } else {
@@ -118,9 +117,6 @@ export function createInbox(
   return {
     values,
     cursor: () => cursor,
-    adopt(start) {
-      cursor ??= Object.freeze(start);
-    },
     receive(frame) {
       switch (frame.type) {
         case "hub.hello":

@@ -206,7 +206,7 @@ export interface Client<M extends object = EventMap> {
 /** One of the hub's messages. */
 export interface Frame {
   type: string;
-  payload: unknown;
+  payload?: unknown;
   timestamp?: string;
   class?: string;
   key?: string;
@@ -230,8 +230,6 @@ export interface ShareHost {
     latest(): Frame[];
   };
   cursor(): Cursor | null;
-  /** Where a client starts that has no cursor yet. */
-  adopt(cursor: Cursor): void;
   /** Takes a frame that another's socket brought. */
   receive(frame: Frame): void;
   /** Opens a socket here, which resumes from claim. An open one is replaced. */
