@@ -1,0 +1,59 @@
+package schema
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/usercast-go/usercast"
+	"github.com/usercast-go/usercast/schema/describe"
+	_ "github.com/usercast-go/usercast/schema/internal/shop/orders"
+)
+
+var update = flag.Bool("update", false, "write testdata anew")
+
+// shop is the test application as a tool sees it: described in another program,
+// with the comments of its source.
+func shop(t *testing.T) *describe.Description {
+	t.Helper()
+	d, err := describe.Of(usercast.Defined())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.AddComments(func(pkg string) []string {
+		const here = "github.com/usercast-go/usercast/schema/"
+		if len(pkg) < len(here) || pkg[:len(here)] != here {
+			return nil
+		}
+		files, _ := filepath.Glob(pkg[len(here):] + "/*.go")
+		return files
+	})
+	return d
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s: go test -update would change it; got:\n%s", file, got)
+	}
+}
+
+func TestGolden(t *testing.T) {
+	text, err := FromDescription(shop(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "shop.schema.json", text)
+}
