@@ -115,6 +115,16 @@ export class Device {
     );
   }
 
+  /** Calls one of the client's methods that take nothing. */
+  call(method: "connect" | "close" | "reconnect" | "destroy"): Promise<void> {
+    return this.page.evaluate((name) => window.e2e.client?.[name](), method);
+  }
+
+  /** Lets the page's own clock pass: the only way to see that something does not happen. */
+  idle(ms: number): Promise<void> {
+    return this.page.evaluate((time) => new Promise<void>((resolve) => setTimeout(resolve, time)), ms);
+  }
+
   cdp(): Promise<CDPSession> {
     return this.page.context().newCDPSession(this.page);
   }

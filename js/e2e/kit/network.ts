@@ -19,9 +19,10 @@ export type Cut = "reset" | "end";
 export class Network {
   /** How many connections have been made through it. */
   accepted = 0;
+  /** How many of them it has broken. */
+  broken = 0;
   /** New connections are dropped at once, as by a network that is gone. */
   refusing = false;
-  /** Each new connection is muted, or cut after so many bytes to the browser; then the next figure counts. */
   readonly #plans: { mute?: boolean; cutAfter?: number }[] = [];
   readonly #pipes = new Set<Pipe>();
   readonly #server: Server;
@@ -54,13 +55,7 @@ export class Network {
     for (const pipe of this.#pipes) this.#break(pipe, how);
   }
 
-  /** Breaks every connection, or the next if there is none, after so many more bytes to the browser: any byte of a frame. */
-  cutAfter(bytes: number): void {
-    if (this.#pipes.size === 0) this.#plans.push({ cutAfter: bytes });
-    for (const pipe of this.#pipes) pipe.left = bytes;
-  }
-
-  /** What the next connection will suffer. */
+  /** What the next connection suffers that has no fate yet: muted from the start, or cut after any byte to the browser. */
   plan(fate: { mute?: boolean; cutAfter?: number }): void {
     this.#plans.push(fate);
   }
@@ -127,7 +122,7 @@ export class Network {
   }
 
   #break(pipe: Pipe, how: Cut) {
-    this.#pipes.delete(pipe);
+    if (this.#pipes.delete(pipe)) this.broken++;
     for (const socket of [pipe.browser, pipe.hub]) {
       if (how === "reset") socket.resetAndDestroy();
       else socket.destroy();

@@ -28,6 +28,7 @@ export interface SocketRecord {
 
 /** Something that a page saw, in the order in which it did. */
 export type Entry =
+  | { kind: "socket"; socket: number }
   | { kind: "frame"; socket: number; frame: Frame }
   | { kind: "close"; socket: number; code: number }
   | { kind: "event"; payload: unknown; meta: Meta }

@@ -15,6 +15,7 @@ globalThis.WebSocket = class extends WebSocket {
     const id = record.sockets.length;
     const socket = { url: String(url), at: Date.now(), opened: false, closed: null };
     record.sockets.push(socket);
+    note({ kind: "socket", socket: id });
     this.addEventListener("open", () => {
       socket.opened = true;
     });
