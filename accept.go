@@ -26,6 +26,7 @@ type handshake struct {
 	w          http.ResponseWriter
 	r          *http.Request
 	v1         bool // the client understands close codes
+	tail       bool // of Admin: it follows the user and is none of their devices
 	generation uint64
 	began      int64 // monotonic ns
 	device     string
@@ -40,17 +41,25 @@ type handshake struct {
 // It is safe for concurrent use. Middleware around it must pass [http.Hijacker]
 // on, or have an Unwrap method as [http.ResponseController] wants it.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), handshakeTimeout)
+	hs, cancel := h.begin(w, r)
 	defer cancel()
-	hs := &handshake{hub: h, w: w, r: r.WithContext(ctx),
-		generation: h.revocations.Load(), began: h.clock.mono()}
-	if refused, detail := hs.check(); refused != nil {
-		hs.refuse(refused, detail)
-		return
-	}
-	if refused, detail := hs.authenticate(); refused != nil {
-		hs.refuse(refused, detail)
-		return
+	hs.run(hs.check, hs.authenticate, hs.admit)
+}
+
+// begin starts the handshake's time.
+func (h *Hub) begin(w http.ResponseWriter, r *http.Request) (*handshake, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(r.Context(), handshakeTimeout)
+	return &handshake{hub: h, w: w, r: r.WithContext(ctx),
+		generation: h.revocations.Load(), began: h.clock.mono()}, cancel
+}
+
+// run connects if no step refuses.
+func (hs *handshake) run(steps ...func() (*refusal, string)) {
+	for _, step := range steps {
+		if refused, detail := step(); refused != nil {
+			hs.refuse(refused, detail)
+			return
+		}
 	}
 	hs.connect()
 }
@@ -120,10 +129,18 @@ func (hs *handshake) authenticate() (*refusal, string) {
 	if e := hs.id.ExpiresAt; !e.IsZero() && h.clock.wall() >= clampWall(e.Add(hs.id.leeway)) {
 		return refusedToken, "token expired"
 	}
-	if h.full(hs.id.UserID) {
+	return nil, ""
+}
+
+// admit asks what register asks again; here a client can still be told by HTTP.
+func (hs *handshake) admit() (*refusal, string) {
+	h := hs.hub
+	switch {
+	case hs.tail && h.Connections(hs.id.UserID) >= h.maxConnsPerUser:
+		return refusedFull, noRoomForTail
+	case h.full(hs.id.UserID):
 		return refusedFull, "hub full"
 	}
-	// register asks again; here a client can still be told by HTTP.
 	s := h.shardOf(hs.id.UserID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,6 +193,10 @@ func (hs *handshake) connect() {
 	}
 	h.logger.Debug("usercast: connected", "conn_id", c.info.ID, "user_id", c.info.UserID,
 		"verdict", string(c.info.Verdict), "reason", string(c.info.GapReason))
+	if hs.tail {
+		go c.serveTail()
+		return
+	}
 	go c.serve()
 }
 
@@ -228,6 +249,9 @@ func (hs *handshake) upgrade() (*conn, error) {
 		Device:      hs.device,
 		RemoteAddr:  hs.r.RemoteAddr,
 		ConnectedAt: h.clock.wall().Time(),
+	}
+	if hs.tail {
+		c.info.ID = tailPrefix + c.info.ID
 	}
 	now := h.clock.mono()
 	c.wrote.Store(now)

@@ -11,7 +11,10 @@ func (h *Hub) register(c *conn, hs *handshake, mine, all claim) (replaced *conn,
 		return nil, refused, detail
 	}
 	if u := s.users[c.info.UserID]; u != nil && len(u.conns) >= h.maxConnsPerUser {
-		replaced = u.conns[0]
+		if hs.tail {
+			return nil, refusedFull, noRoomForTail
+		}
+		replaced = expendable(u.conns)
 		s.part(replaced) // and the new one takes its place in the count
 	} else if n := h.stats.conns.Add(1); h.maxConns > 0 && n > int64(h.maxConns) {
 		h.stats.conns.Add(-1)
