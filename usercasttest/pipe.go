@@ -1,0 +1,137 @@
+package usercasttest
+
+import (
+	"context"
+	"net"
+	"sync"
+)
+
+// A pipeListener is a net.Listener whose connections are in memory.
+type pipeListener struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newPipeListener() *pipeListener {
+	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+// Accept implements net.Listener.
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (l *pipeListener) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return nil
+}
+
+// Addr implements net.Listener.
+func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "usercasttest", Net: "pipe"} }
+
+func (l *pipeListener) dial(ctx context.Context) (net.Conn, error) {
+	near, far := net.Pipe()
+	select {
+	case l.conns <- far:
+		return near, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// A link is a device's way to the server over all its connections: it can be cut,
+// stalled, and be down.
+type link struct {
+	mu      sync.Mutex
+	changed chan struct{} // closed, and made anew, when anything below changes
+	down    bool          // dialling waits
+	stalled bool          // reading waits
+	conn    net.Conn      // the newest; nil: none yet
+}
+
+func newLink() *link { return &link{changed: make(chan struct{})} }
+
+// set changes the link's state.
+func (l *link) set(change func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change()
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// until waits until ok, which is called with the lock held, or until ctx ends.
+func (l *link) until(ctx context.Context, ok func() bool) error {
+	for {
+		l.mu.Lock()
+		good, changed := ok(), l.changed
+		l.mu.Unlock()
+		if good {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// dial opens a connection once the link is up.
+func (l *link) dial(ctx context.Context, pipes *pipeListener) (net.Conn, error) {
+	if err := l.until(ctx, func() bool { return !l.down }); err != nil {
+		return nil, err
+	}
+	c, err := pipes.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	closed, end := context.WithCancelCause(context.Background())
+	lc := &linkConn{Conn: c, link: l, closed: closed, end: end}
+	l.set(func() {
+		if l.conn = lc; l.down { // meanwhile
+			lc.Close()
+		}
+	})
+	return lc, nil
+}
+
+// cut ends the connection without a word, as a network does that fails.
+func (l *link) cut() {
+	l.set(func() {
+		if l.conn != nil {
+			l.conn.Close()
+		}
+	})
+}
+
+// A linkConn is one connection of a link.
+type linkConn struct {
+	net.Conn
+	link   *link
+	closed context.Context
+	end    context.CancelCauseFunc
+}
+
+// Read implements net.Conn: nothing is taken while the link is stalled.
+func (c *linkConn) Read(p []byte) (int, error) {
+	if err := c.link.until(c.closed, func() bool { return !c.link.stalled }); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(p)
+}
+
+// Close implements net.Conn. It never blocks.
+func (c *linkConn) Close() error {
+	c.end(net.ErrClosed)
+	return c.Conn.Close()
+}
