@@ -28,7 +28,8 @@ type handshake struct {
 	v1         bool // the client understands close codes
 	tail       bool // of Admin: it follows the user and is none of their devices
 	generation uint64
-	began      int64 // monotonic ns
+	began      int64      // monotonic ns
+	query      url.Values // parsed once
 	device     string
 	id         Identity
 }
@@ -81,7 +82,8 @@ func (hs *handshake) check() (*refusal, string) {
 	if len(r.URL.RawQuery) > maxQueryBytes {
 		return refusedRequest, fmt.Sprintf("query of over %d bytes", maxQueryBytes)
 	}
-	hs.device = r.URL.Query().Get("device")
+	hs.query = r.URL.Query()
+	hs.device = hs.query.Get("device")
 	if !validDevice(hs.device) {
 		return refusedRequest, "device: at most 64 of A-Z a-z 0-9 _ -"
 	}
@@ -116,7 +118,7 @@ func validDevice(s string) bool {
 func (hs *handshake) authenticate() (*refusal, string) {
 	h := hs.hub
 	var err error
-	if !h.guard("Auth", nil, func() { hs.id, err = h.auth.Authenticate(hs.r) }, credentials(hs.r)...) {
+	if !h.guardSecrets("Auth", nil, func() { hs.id, err = h.auth.Authenticate(hs.r) }, credentialsOf(hs.r).secrets) {
 		return refusedPanic, "internal error"
 	}
 	if err == nil {
@@ -177,7 +179,7 @@ func (hs *handshake) connect() {
 		hs.refuse(refusedRequest, err.Error())
 		return
 	}
-	mine, all := parseClaims(hs.r.URL.Query())
+	mine, all := parseClaims(hs.query)
 	replaced, refused, detail := h.register(c, hs, mine, all)
 	if refused != nil {
 		hs.count(refused, detail)
@@ -273,7 +275,7 @@ func (h *Hub) renew(c *conn, token string) {
 	defer cancel()
 	var id Identity
 	var err error
-	if !h.guard("Auth", c, func() { id, err = h.tokens.AuthenticateToken(ctx, token) }, token) {
+	if !h.guardSecrets("Auth", c, func() { id, err = h.tokens.AuthenticateToken(ctx, token) }, func() []string { return []string{token} }) {
 		c.end(CloseInternal, "authentication panicked", false)
 		return
 	}

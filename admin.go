@@ -148,7 +148,7 @@ func sameSite(r *http.Request) bool {
 // authenticate asks auth.
 func (a *admin) authenticate(r *http.Request) (*refusal, string) {
 	var err error
-	if !a.hub.guard("Admin's auth", nil, func() { err = a.auth(r) }, credentials(r)...) {
+	if !a.hub.guardSecrets("Admin's auth", nil, func() { err = a.auth(r) }, credentialsOf(r).secrets) {
 		return refusedPanic, "internal error"
 	}
 	if err != nil {

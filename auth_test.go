@@ -161,7 +161,7 @@ func FuzzToken(f *testing.F) {
 	source := tokenSource{queryParam: "token", cookie: "session"}
 	f.Fuzz(func(t *testing.T, authorization, protocol, query, cookie string) {
 		r := tokenRequest(authorization, protocol, query, cookie)
-		credentials(r) // sees the same strings, and must not panic either
+		credentialsOf(r).secrets() // sees the same strings, and must not panic either
 		token, ambient, err := source.find(r)
 		if err != nil {
 			if token != "" || !errors.Is(err, ErrTokenMissing) && !errors.Is(err, ErrTokenInvalid) {
@@ -217,6 +217,15 @@ func (a chattyAuth) Authenticate(r *http.Request) (Identity, error) {
 	_, credential, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	return Identity{}, fmt.Errorf("no session for %q%s: GET %s with %v: %w", token, credential, r.URL, r.Header, ErrTokenInvalid)
 }
+
+// hidingAuth takes the credentials out of the request, as a careful one may, and then
+// panics with them, as a careful one should not.
+var hidingAuth = AuthenticatorFunc(func(r *http.Request) (Identity, error) {
+	all := fmt.Sprint(r.Header, r.URL.Query(), r.URL)
+	clear(r.Header)
+	r.URL.RawQuery = ""
+	panic(all)
+})
 
 func (a chattyAuth) AuthenticateToken(_ context.Context, token string) (Identity, error) {
 	return Identity{}, fmt.Errorf("no session for %q", token)
@@ -275,6 +284,7 @@ func TestNoTokenInLogsOrAnswers(t *testing.T) {
 			"good session":    {chattyAuth{canary}, canary},
 			"bad session":     {chattyAuth{}, canary},
 			"chatty over JWT": {chattyAuth{}, mintHS(t, nil)},
+			"hidden, panics":  {hidingAuth, canary},
 		} {
 			for place, p := range tokenPlaces(c.token) {
 				for _, v1 := range []bool{false, true} {

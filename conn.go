@@ -275,9 +275,13 @@ func (c *conn) tellGap(b *batch, p *place) {
 	c.logger.Info("usercast: gap", "conn_id", c.info.ID, "user_id", c.info.UserID, "reason", string(reason), "scope", scope)
 }
 
-// guard runs a callback of the application and contains its panic. Secrets are
-// what the callback knows and the log must not.
-func (s *shared) guard(what string, c *conn, fn func(), secrets ...string) (ok bool) {
+// guard runs a callback of the application and contains its panic.
+func (s *shared) guard(what string, c *conn, fn func()) (ok bool) {
+	return s.guardSecrets(what, c, fn, func() []string { return nil })
+}
+
+// guardSecrets is guard for a callback that knows what the log must not.
+func (s *shared) guardSecrets(what string, c *conn, fn func(), secrets func() []string) (ok bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.stats.panics.Add(1)
@@ -285,7 +289,7 @@ func (s *shared) guard(what string, c *conn, fn func(), secrets ...string) (ok b
 			if c != nil {
 				attrs = append(attrs, "conn_id", c.info.ID, "user_id", c.info.UserID)
 			}
-			s.logger.Error("usercast: panic in "+what, append(attrs, "panic", blot(fmt.Sprint(p), secrets), "stack", string(debug.Stack()))...)
+			s.logger.Error("usercast: panic in "+what, append(attrs, "panic", blot(fmt.Sprint(p), secrets()), "stack", string(debug.Stack()))...)
 		}
 	}()
 	fn()

@@ -3,6 +3,7 @@ package usercast
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -122,7 +123,10 @@ func clip(s string) string {
 // logAuth logs an Authenticator's error with the request's credentials blotted out:
 // a caller's own Authenticator may quote them.
 func (h *Hub) logAuth(r *http.Request, err error) {
-	h.logger.Debug("usercast: authentication failed", "error", clip(blot(err.Error(), credentials(r))), "remote", r.RemoteAddr)
+	if !h.logger.Enabled(r.Context(), slog.LevelDebug) {
+		return // strangers cause this as often as they like
+	}
+	h.logger.Debug("usercast: authentication failed", "error", clip(blot(err.Error(), credentialsOf(r).secrets())), "remote", r.RemoteAddr)
 }
 
 // blot hides secrets in a text, the longest first: one may be a part of another.
@@ -136,8 +140,24 @@ func blot(text string, secrets []string) string {
 	return text
 }
 
-// credentials returns whatever in a request may be a secret.
-func credentials(r *http.Request) (secrets []string) {
+// credentials are the parts of a request in which a secret may stand. They are taken
+// before an Authenticator sees the request, which may remove them from it, and at
+// every handshake, so taking them costs nothing.
+type credentials struct {
+	authorization, protocols, cookies []string
+	query                             string
+}
+
+func credentialsOf(r *http.Request) credentials {
+	return credentials{r.Header["Authorization"], r.Header["Sec-Websocket-Protocol"], r.Header["Cookie"], r.URL.RawQuery}
+}
+
+// secrets returns whatever in them may be one, as it stands there and as it may be quoted.
+func (c credentials) secrets() (secrets []string) {
+	r := &http.Request{
+		Header: http.Header{"Authorization": c.authorization, "Sec-Websocket-Protocol": c.protocols, "Cookie": c.cookies},
+		URL:    &url.URL{RawQuery: c.query},
+	}
 	add := func(s string) {
 		if len(s) >= 8 { // shorter would blot out ordinary words, and is no secret
 			secrets = append(secrets, s, url.QueryEscape(s), url.PathEscape(s), strings.Trim(strconv.Quote(s), `"`))

@@ -31,7 +31,7 @@ func (a *admin) identify(hs *handshake) (*refusal, string) {
 	if refused, detail := a.authenticate(hs.r); refused != nil {
 		return refused, detail
 	}
-	user := hs.r.URL.Query().Get("user")
+	user := hs.query.Get("user")
 	if checkUser(user) != nil {
 		return refusedRequest, "user: want 1 to 128 bytes of UTF-8"
 	}
