@@ -1,0 +1,149 @@
+package emit
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/usercast-go/usercast"
+)
+
+// What an outbox may send to beside a Broadcaster; a hub is both.
+type (
+	manyBroadcaster interface {
+		BroadcastMany(ctx context.Context, userIDs []string, ev usercast.Event) error
+	}
+	allBroadcaster interface {
+		BroadcastAll(ctx context.Context, ev usercast.Event) error
+	}
+)
+
+// Flush sends what was collected, in order. It may be called again, and sends then
+// what came since. An event that cannot be sent is logged and counted, and the others
+// go on; the error joins the first few of those and says how many more there were. It
+// is for whoever wants it: what the events tell of has happened, so no request and
+// no job should fail of it.
+//
+// Flushes that overlap are one: the later returns at once, and the one under way sends
+// in its stead, so that the order holds. Flush waits for nothing but what it sends to.
+// The outbox of an open transaction is not to be flushed: [ErrOpen].
+func (o *Outbox) Flush() error {
+	if !o.usable() {
+		return nil
+	}
+	return o.send(false)
+}
+
+// send sends all that waits, or only what committed transactions have handed over.
+func (o *Outbox) send(committedOnly bool) error {
+	start, err := o.stage(committedOnly)
+	if !start {
+		return err
+	}
+	finished := false
+	defer func() {
+		if !finished { // a Goexit in what it sends to: the next Flush goes on
+			counters.failed.Add(1)
+			o.stop()
+		}
+	}()
+	var unsent failures
+	for e, ok := o.next(); ok; e, ok = o.next() {
+		if err := o.deliver(&e); err != nil {
+			counters.failed.Add(1)
+			o.logUnsent("emit: event not sent", e.user, e.ev.Type, err)
+			unsent.add(fmt.Errorf("emit: %s not sent: %w", e.ev.Type, err))
+			continue
+		}
+		counters.sent.Add(1)
+	}
+	finished = true
+	return unsent.err()
+}
+
+// stage moves what is to be sent behind what is being sent. start says that the
+// caller is the one to send it.
+func (o *Outbox) stage(committedOnly bool) (start bool, err error) {
+	o.room.mu.Lock()
+	defer o.room.mu.Unlock()
+	if o.held {
+		return false, fmt.Errorf("%w: whoever commits flushes its outbox then", ErrOpen)
+	}
+	var stay []entry
+	for _, e := range o.entries {
+		if e.committed || !committedOnly {
+			o.outgoing = append(o.outgoing, e)
+		} else {
+			stay = append(stay, e)
+		}
+	}
+	o.entries = stay
+	if o.sending || len(o.outgoing) == 0 {
+		return false, nil
+	}
+	o.sending = true
+	return true, nil
+}
+
+// next takes the next event to send. If there is none, the caller is done: whoever
+// stages one from then on sends it.
+func (o *Outbox) next() (e entry, ok bool) {
+	o.room.mu.Lock()
+	defer o.room.mu.Unlock()
+	if len(o.outgoing) == 0 {
+		o.outgoing, o.sending = nil, false
+		return entry{}, false
+	}
+	e = o.outgoing[0]
+	o.outgoing[0] = entry{} // let go of the payload
+	o.outgoing = o.outgoing[1:]
+	o.room.leave(&e)
+	return e, true
+}
+
+func (o *Outbox) stop() {
+	o.room.mu.Lock()
+	defer o.room.mu.Unlock()
+	o.sending = false
+}
+
+// deliver sends one event, without a lock. A panic of what it sends to is an error:
+// the other events, and the request, have done nothing wrong.
+func (o *Outbox) deliver(e *entry) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: Broadcast: %v\n%s", usercast.ErrPanic, p, debug.Stack())
+		}
+	}()
+	if o.to == nil {
+		return fmt.Errorf("%w: NewOutbox: to: missing; a hub takes events", usercast.ErrInvalidConfig)
+	}
+	// No context: what is sent has happened, whether or not the request still lives.
+	switch e.kind {
+	case toMany:
+		if many, ok := o.to.(manyBroadcaster); ok {
+			return many.BroadcastMany(context.Background(), e.users, e.ev)
+		}
+		return oneByOne(o.to, e)
+	case toAll:
+		return o.to.(allBroadcaster).BroadcastAll(context.Background(), e.ev) // it can: see collecting
+	default:
+		return o.to.Broadcast(e.user, e.ev)
+	}
+}
+
+// oneByOne is BroadcastMany for what has none: each user once.
+func oneByOne(to usercast.Broadcaster, e *entry) error {
+	var unsent failures
+	seen := make(map[string]struct{}, len(e.users))
+	for _, id := range e.users {
+		if _, twice := seen[id]; twice {
+			continue
+		}
+		seen[id] = struct{}{}
+		if err := to.Broadcast(id, e.ev); err != nil {
+			unsent.add(fmt.Errorf("user %s: %w", clip(id), err))
+		}
+	}
+	return unsent.err()
+}
