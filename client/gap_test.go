@@ -305,7 +305,13 @@ func hello(epoch, verdict, at string) string {
 }
 
 func say(ws *websocket.Conn, texts ...string) {
-	ws.CloseRead(context.Background()) // answers pings and closes, until the client hangs up
+	go func() { // answers pings and closes, until the client hangs up
+		for {
+			if _, _, err := ws.Read(context.Background()); err != nil {
+				return
+			}
+		}
+	}()
 	for _, s := range texts {
 		if ws.Write(context.Background(), websocket.MessageText, []byte(s)) != nil {
 			return

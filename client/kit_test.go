@@ -90,12 +90,8 @@ var errReset = errors.New("connection reset by peer")
 func (l *line) Read(p []byte) (int, error) {
 	for {
 		l.mu.Lock()
-		left, stuck := l.cutIn, l.stuck
+		left := l.cutIn
 		l.mu.Unlock()
-		if stuck {
-			<-l.over
-			return 0, net.ErrClosed
-		}
 		if left == 0 {
 			l.Close()
 			return 0, errReset
@@ -109,8 +105,12 @@ func (l *line) Read(p []byte) (int, error) {
 		if l.cutIn > 0 {
 			l.cutIn -= min(n, l.cutIn)
 		}
-		muted := l.muted
+		muted, stuck := l.muted, l.stuck
 		l.mu.Unlock()
+		if stuck {
+			<-l.over
+			return 0, net.ErrClosed
+		}
 		if !muted || err != nil {
 			return n, err
 		}
@@ -161,6 +161,17 @@ func (l *line) bytesRead() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.read
+}
+
+// A spy sees what a client writes.
+type spy struct {
+	net.Conn
+	see func([]byte)
+}
+
+func (s spy) Write(p []byte) (int, error) {
+	s.see(p)
+	return s.Conn.Write(p)
 }
 
 // A site is a hub being served, or whatever stands in its place.
@@ -216,7 +227,10 @@ func newServer(t *testing.T, h http.Handler) *site {
 // newScript serves WebSockets by hand: fn has the n-th connection, from 0.
 func newScript(t *testing.T, fn func(n int, ws *websocket.Conn, r *http.Request)) *site {
 	var count atomic.Int32
-	return newServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	var running sync.WaitGroup
+	s := newServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		running.Add(1)
+		defer running.Done()
 		ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocolV1}})
 		if err != nil {
 			return
@@ -224,6 +238,8 @@ func newScript(t *testing.T, fn func(n int, ws *websocket.Conn, r *http.Request)
 		defer ws.CloseNow()
 		fn(int(count.Add(1))-1, ws, r)
 	}))
+	t.Cleanup(running.Wait) // the server knows nothing of them
+	return s
 }
 
 func (s *site) start() {

@@ -178,7 +178,8 @@ func (s *session) settle(now time.Time) {
 func (s *session) probe(ctx context.Context, now time.Time) {
 	s.probedAt = now
 	s.running.Go(func() {
-		ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+		// Longer than the answer may take: who judges is tick.
+		ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 		defer cancel()
 		// An error needs no report: no answer comes then.
 		_ = s.ws.Write(ctx, websocket.MessageText, []byte("ping"))
