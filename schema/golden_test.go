@@ -57,3 +57,12 @@ func TestGolden(t *testing.T) {
 	}
 	golden(t, "shop.schema.json", text)
 }
+
+func TestGoldenAsyncAPI(t *testing.T) {
+	d := shop(t)
+	text, err := AsyncAPIFromDescription(d, Info{Title: "Shop", Version: "2.1.0", Host: "shop.example", Cookie: "session", Description: "Events of a *shop*."})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "shop.asyncapi.json", text)
+}

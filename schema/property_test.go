@@ -270,7 +270,7 @@ func TestPropertyWhatIsWrittenFits(t *testing.T) {
 		m.check(t, reflect.SliceOf(typ), 50)
 		m.check(t, reflect.MapOf(reflect.TypeFor[string](), typ), 50)
 	}
-	n := 2000
+	n := 1000
 	if testing.Short() {
 		n = 200
 	}
