@@ -23,7 +23,11 @@ type builder struct {
 func (b *builder) definitions() jsonschema.Definitions {
 	defs := jsonschema.Definitions{}
 	for i, t := range b.found.Types {
-		defs[b.names[i]] = b.documented(b.plain(t.Shape), t.Doc)
+		text := t.Doc
+		if t.Shape.Kind == describe.Any && text == "" {
+			text = "Anything: the Go type marshals itself." // true alone is no schema to AsyncAPI
+		}
+		defs[b.names[i]] = b.documented(b.plain(t.Shape), text)
 	}
 	return defs
 }
