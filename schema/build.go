@@ -23,11 +23,11 @@ type builder struct {
 func (b *builder) definitions() jsonschema.Definitions {
 	defs := jsonschema.Definitions{}
 	for i, t := range b.found.Types {
-		text := t.Doc
-		if t.Shape.Kind == describe.Any && text == "" {
+		s, text := b.plain(t.Shape), t.Doc
+		if text == "" && reflect.DeepEqual(*s, jsonschema.Schema{}) {
 			text = "Anything: the Go type marshals itself." // true alone is no schema to AsyncAPI
 		}
-		defs[b.names[i]] = b.documented(b.plain(t.Shape), text)
+		defs[b.names[i]] = b.documented(s, text)
 	}
 	return defs
 }

@@ -19,6 +19,10 @@ import (
 // its own, with a method Run(*environment) error, and a Help() string with examples.
 type commands struct {
 	Version kong.VersionFlag `help:"Print the version and end."`
+
+	Types    typesCommand    `cmd:"" help:"Write TypeScript types of the events that Go packages define."`
+	Schema   schemaCommand   `cmd:"" help:"Write JSON Schema of their payloads."`
+	Asyncapi asyncapiCommand `cmd:"" help:"Write an AsyncAPI document of the whole wire."`
 }
 
 // An environment is what a command sees of the process. Tests bring their own.

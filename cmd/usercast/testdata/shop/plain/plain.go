@@ -1,0 +1,2 @@
+// Package plain knows nothing of usercast.
+package plain
