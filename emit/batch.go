@@ -191,7 +191,7 @@ func (b *Batch[ID, P]) send(to usercast.Broadcaster, user string, ids []ID, fail
 		part := ids[:n:n] // whoever appends to it does not write over the next
 		ev, share, err := b.make(part)
 		if err == nil {
-			err = to.Broadcast(user, ev) // a hub with less room says so
+			err = flat(guarded("Broadcast", func() error { return to.Broadcast(user, ev) })) // a hub with less room says so
 		}
 		if n > 1 && splitHelps(err) {
 			if share <= 1 {
@@ -201,7 +201,7 @@ func (b *Batch[ID, P]) send(to usercast.Broadcaster, user string, ids []ID, fail
 			continue
 		}
 		switch {
-		case err == nil && share < 0.5: // the IDs have become shorter
+		case err == nil && share < 0.9: // the IDs have become shorter
 			n = max(n+1, int(float64(n)/share))
 		case err != nil && n > 1:
 			failed.add(fmt.Errorf("emit: %d changes of user %q not sent: %w", n, user, err))

@@ -118,5 +118,68 @@ func (l *logBook) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l,
 // silent is for tests in which errors are the point.
 var silent = slog.New(slog.NewTextHandler(io.Discard, nil))
 
-// quoted is s as JSON.
-func quoted(s string) string { return fmt.Sprintf("%q", s) }
+var testJobs = DefineJobs("TESTJOB")
+
+var testJob = Job{ID: "7", UserID: "ann", Type: "export", EntityID: "o1", EntityName: "Order 1"}
+
+type jobFunc = func(ctx context.Context, p *Progress) (any, error)
+
+func newRunner(t *testing.T, to usercast.Broadcaster, change func(*JobConfig)) *JobRunner {
+	t.Helper()
+	cfg := JobConfig{Events: testJobs, To: to, Logger: silent}
+	if change != nil {
+		change(&cfg)
+	}
+	r, err := NewJobRunner(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+var errJob = errors.New("table jobs_secret does not exist")
+
+func isTerminal(typ string) bool {
+	switch strings.TrimPrefix(typ, "TESTJOB_") {
+	case "COMPLETED", "FAILED", "CANCELLED":
+		return true
+	}
+	return false
+}
+
+// wantOneEnd fails unless the job has exactly one last event, after which no more come,
+// and all events have its key.
+func wantOneEnd(t *testing.T, to *tape, id string) {
+	t.Helper()
+	ends, after := 0, ""
+	for _, ev := range to.all() {
+		if ev.Key != JobKey(id) || ev.Type == "TESTJOB_REQUEUED" {
+			continue
+		}
+		if ends > 0 {
+			after = ev.Type
+		}
+		if isTerminal(ev.Type) {
+			ends++
+		}
+	}
+	if ends != 1 || after != "" {
+		t.Errorf("job %s: got %d last events and then %q, want one and nothing: %s", id, ends, after, to.types("TESTJOB_"))
+	}
+}
+
+// untilEnd waits for the end of the job's context.
+func untilEnd(ctx context.Context, _ *Progress) (any, error) {
+	<-ctx.Done()
+	return nil, fmt.Errorf("query: %w", ctx.Err())
+}
+
+// failing fails n times, then succeeds.
+func failing(n int) jobFunc {
+	return func(context.Context, *Progress) (any, error) {
+		if n--; n >= 0 {
+			return nil, errJob
+		}
+		return "fine", nil
+	}
+}

@@ -253,7 +253,7 @@ func (p *Progress) due() bool {
 // holds mu, which is released while a value is on its way.
 func (p *Progress) pump() {
 	for !p.sending && !p.ended && p.due() {
-		if wait := p.gap - time.Since(p.toldAt); wait > 0 && !p.first {
+		if wait := p.gap - time.Since(p.toldAt); wait > 0 {
 			if p.timer == nil {
 				p.timer = time.AfterFunc(wait, p.tick)
 			}
@@ -293,7 +293,7 @@ func (p *Progress) send() {
 	}()
 	err = flat(guarded("Broadcast", func() error { return p.deliver(s) }))
 	if err != nil && (before == nil || before.Error() != err.Error()) { // a hub that is shut down is one line
-		p.logger.Error("emit: progress not sent", "type", p.event, "user", p.user, "error", err)
+		p.logger.Error("emit: progress not sent", "type", p.event, "user_id", p.user, "error", err)
 	}
 }
 

@@ -37,14 +37,14 @@ func newRate(now time.Time) rate { return rate{began: now, at: now} }
 func (r *rate) count(n int, now time.Time) {
 	r.since += n
 	if now.Sub(r.at) >= rateStep {
-		r.records, r.seconds = r.until(now)
+		r.records, r.seconds = r.until(now, r.since)
 		r.at, r.since = now, 0
 	}
 }
 
-// until returns the weighted records and seconds as of now. What was counted since
-// the last step is taken to have come evenly.
-func (r *rate) until(now time.Time) (records, seconds float64) {
+// until returns the weighted records and seconds as of now, if n records have come,
+// evenly, since the last step.
+func (r *rate) until(now time.Time, n int) (records, seconds float64) {
 	dt := now.Sub(r.at).Seconds()
 	if dt <= 0 {
 		return r.records, r.seconds
@@ -52,7 +52,7 @@ func (r *rate) until(now time.Time) (records, seconds float64) {
 	memory := max(rateMemory, now.Sub(r.began)/rateQuarter).Seconds()
 	kept := math.Exp(-dt / memory)
 	weight := memory * (1 - kept) // the integral of what each moment of dt counts for
-	return r.records*kept + float64(r.since)/dt*weight, r.seconds*kept + weight
+	return r.records*kept + float64(n)/dt*weight, r.seconds*kept + weight
 }
 
 // eta estimates how long the remaining records take, in whole seconds. 0: unknown.
@@ -60,7 +60,8 @@ func (r *rate) eta(remaining int, now time.Time) time.Duration {
 	if remaining <= 0 || now.Sub(r.began) < rateEvidence {
 		return 0
 	}
-	records, seconds := r.until(now)
+	// What is counted in since came right after the last step and belongs to the next.
+	records, seconds := r.until(now, 0)
 	left := float64(remaining) * seconds / records // +Inf if nothing was processed
 	if !(left < maxETA.Seconds()) {
 		return 0
