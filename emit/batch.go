@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/usercast-go/usercast"
 )
@@ -109,8 +108,8 @@ func (b *Batch[ID, P]) Add(userID string, ids ...ID) error {
 	if b.invalid != nil {
 		return b.invalid
 	}
-	if userID == "" || len(userID) > usercast.MaxUserIDBytes || !utf8.ValidString(userID) {
-		return fmt.Errorf("%w: want 1 to %d bytes of UTF-8", usercast.ErrInvalidUser, usercast.MaxUserIDBytes)
+	if err := checkUser(userID); err != nil {
+		return err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

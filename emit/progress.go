@@ -169,9 +169,6 @@ func newProgress(event, userID string, cfg ProgressConfig, deliver func(Snapshot
 		rate:    newRate(time.Now()),
 		first:   true,
 	}
-	if p.logger == nil {
-		p.logger = slog.Default()
-	}
 	p.idle = sync.NewCond(&p.mu)
 	return p
 }
@@ -293,7 +290,7 @@ func (p *Progress) send() {
 	}()
 	err = flat(guarded("Broadcast", func() error { return p.deliver(s) }))
 	if err != nil && (before == nil || before.Error() != err.Error()) { // a hub that is shut down is one line
-		p.logger.Error("emit: progress not sent", "type", p.event, "user_id", p.user, "error", err)
+		logUnsent(p.logger, "emit: progress not sent", p.user, p.event, err, false)
 	}
 }
 
