@@ -66,9 +66,9 @@ export function createInbox(
     const before = cursor;
     const start = { epoch, lastEventTs: frame.timestamp ?? "", lastGlobalTs: globalTimestamp };
     live = false;
-    if (before?.epoch === epoch && verdict !== "gap") {
+    if (before?.epoch === epoch && verdict === "resumed") {
       // Where the hub begins again may be behind what this page has seen: a socket
-      // that is shared resumes for the tab that is furthest behind, or is another's first.
+      // that is shared resumes for the tab that is furthest behind.
       start.lastEventTs = later(before.lastEventTs, start.lastEventTs);
       start.lastGlobalTs = later(before.lastGlobalTs, start.lastGlobalTs);
     } else {

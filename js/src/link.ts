@@ -85,8 +85,9 @@ export function createLink(
     drop();
     const mine: Run = { abort: new AbortController(), heard: 0, token: Date.now(), pings: [] };
     run = mine;
+    const { phase } = state.now;
     state.set({
-      ...(state.now.phase === "connected" && { phase: "reconnecting" }),
+      phase: phase === "connected" ? "reconnecting" : phase === "closed" ? "connecting" : phase,
       ...(reason && { reason, code: undefined }),
       stale: true,
       retryAt: null,

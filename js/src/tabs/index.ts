@@ -14,7 +14,7 @@ export interface ShareOptions {
 type Message =
   | { kind: "lead"; state: ConnectionState }
   | { kind: "hear"; frames: Frame[]; state: ConnectionState }
-  | { kind: "pong"; ok: boolean }
+  | { kind: "pong" }
   | { kind: "join"; cursor: Cursor | null }
   | { kind: "send"; arg: string }
   | { kind: "probe"; arg: boolean }
@@ -47,14 +47,18 @@ function createMembership(host: ShareHost, place: string): Membership {
   let give: (() => void) | undefined;
 
   // Of a tab that follows.
+  let leader: number | undefined;
+  /** Another that spoke as a leader does, and was asked to say so. */
+  let asked: number | undefined;
   /** Has all that the leader passed on: what comes next is next. */
   let synced = false;
-  const pings: ((ok: boolean) => void)[] = [];
+  /** Who waits for a pong. */
+  let pings: (() => void)[] = [];
 
   // Of the tab that leads.
   let leading = false;
   let ring: Frame[] = [];
-  /** From here on ring is complete. */
+  /** From here on ring is complete. undefined: empty, and from wherever the leader is. */
   let floor: Start | undefined;
   /** Tabs that came while the socket was not live. */
   const guests = new Map<number, Cursor | null>();
@@ -69,23 +73,21 @@ function createMembership(host: ShareHost, place: string): Membership {
 
   function lead() {
     leading = true;
-    const { phase } = host.state.now;
     post({ kind: "lead", state: host.state.now });
-    if (phase !== "closed") host.lead(claim); // what the hub has closed waits for the user, whoever leads
+    if (host.state.now.phase !== "closed") host.lead(claim); // what the hub has closed waits for the user, whoever leads
   }
 
   function reconnect() {
-    if (!leading) return void post({ kind: "reconnect" });
-    if (host.state.now.phase === "closed") host.state.set({ phase: "connecting", reason: undefined, code: undefined });
-    host.lead(claim);
+    if (leading) host.lead(claim);
+    else post({ kind: "reconnect" });
   }
 
   function join() {
     if (stay) return reconnect();
     const mine = new AbortController();
     stay = mine;
-    const { locks } = globalThis.navigator ?? {};
-    if (!locks || !globalThis.BroadcastChannel) return lead();
+    const locks = globalThis.navigator?.locks as LockManager | undefined;
+    if (!locks) return lead(); // which every browser without BroadcastChannel lacks, too
     channel = new BroadcastChannel(place);
     channel.onmessage = ({ data }) => receive(data);
     post({ kind: "join", cursor: host.cursor() });
@@ -103,36 +105,36 @@ function createMembership(host: ShareHost, place: string): Membership {
     stay?.abort();
     give?.();
     channel?.close();
-    stay = give = channel = floor = undefined;
+    stay = give = channel = leader = floor = undefined;
     leading = synced = false;
-    ring = claims = [];
+    ring = [];
+    claims = [];
     guests.clear();
-    refuse();
     host.drop();
-  }
-
-  function refuse() {
-    for (const answer of pings.splice(0)) answer(false);
   }
 
   function receive(m: Envelope) {
     if (m.to && m.to !== me) return;
-    if (leading) return serve(m);
-    // Who sent it need not be looked at: whoever leads or led sends a stream without
-    // holes, from where this tab was or, after "lead", from a hub.hello that says where.
-    switch (m.kind) {
-      case "lead":
-        synced = false;
-        refuse();
-        return follow(m.state);
-      case "hear":
-        if (m.to && synced) return; // a hello was faster than the welcome
-        // Before what brings the new state, but after what ends the wait for it.
-        if (!m.to) follow(m.state);
-        for (const frame of m.frames) take(frame);
-        return follow(m.state);
-      case "pong":
-        pings.shift()?.(m.ok);
+    if (leading) serve(m);
+    else if (m.kind === "lead") {
+      leader = m.from;
+      synced = false;
+      follow(m.state);
+    } else if (m.kind === "pong") {
+      for (const answer of pings) answer();
+      pings = [];
+    } else if (m.kind === "hear") {
+      if (m.from !== leader) {
+        // The last words of one that led before, or the leader's, overtaken by those.
+        if (leader && m.from !== asked) post({ kind: "join", cursor: host.cursor() }, m.from);
+        asked = m.from;
+        return;
+      }
+      if (m.to && synced) return; // a hello was faster than the welcome
+      // Before what brings the new state, but after what ends the wait for it.
+      if (!m.to) follow(m.state);
+      for (const frame of m.frames) take(frame);
+      follow(m.state);
     }
   }
 
@@ -149,20 +151,18 @@ function createMembership(host: ShareHost, place: string): Membership {
       case "reconnect":
         return reconnect();
       case "ping":
-        host
-          .ping()
-          .then(
-            () => true,
-            () => false,
-          )
-          .then((ok) => post({ kind: "pong", ok }, m.from));
+        host.ping().then(
+          () => post({ kind: "pong" }, m.from),
+          () => {},
+        );
     }
   }
 
   /** Brings those who came to where the leader is, once that is somewhere. */
   function welcome() {
     const here = host.cursor();
-    if (host.state.now.stale || !here || !floor) return;
+    if (host.state.now.stale || !here) return;
+    floor ??= { ...here } as Start;
     for (const [guest, cursor] of guests) {
       const { epoch } = here;
       const same = cursor?.epoch === epoch;
@@ -200,7 +200,8 @@ function createMembership(host: ShareHost, place: string): Membership {
       const { verdict } = frame.payload as Hello;
       const start = startOf(frame);
       const mine = host.cursor();
-      synced = mine ? verdict === "gap" || mine.epoch !== start.epoch || !isBehind(mine, start) : verdict === "fresh";
+      const same = mine?.epoch === start.epoch;
+      synced = verdict === "gap" ? !!mine : verdict === "fresh" ? !same : same && !isBehind(mine, start);
       if (!synced) post({ kind: "join", cursor: mine });
     }
     if (synced) host.receive(frame);
@@ -211,12 +212,13 @@ function createMembership(host: ShareHost, place: string): Membership {
     leave,
     reconnect,
     pass(frame) {
-      const { type, timestamp } = frame;
-      if (type === "hub.hello") {
-        floor = startOf(frame);
-        ring = claims = [];
-      } else if (floor && type === "hub.gap") floor[scopeOf(frame)] = timestamp as string;
-      else if (floor && !type.startsWith("hub.") && frame.class !== "transient") {
+      const { type, payload } = frame;
+      if (type === "hub.hello" || type === "hub.gap") {
+        // Unless it resumes, what is missing ends where the hub alone knows.
+        floor = (payload as Hello).verdict === "resumed" ? startOf(frame) : undefined;
+        ring = [];
+        claims = [];
+      } else if (floor && !type.startsWith("hub.") && frame.class !== "transient") {
         ring.push(frame);
         const old = ring.length > kept && ring.shift();
         if (old) floor[scopeOf(old)] = old.timestamp as string;
@@ -238,7 +240,9 @@ function createMembership(host: ShareHost, place: string): Membership {
       if (leading) return host.ping();
       const at = Date.now();
       return new Promise((resolve, reject) => {
-        pings.push((ok) => (ok ? resolve(Date.now() - at) : reject(new Error("usercast: not connected"))));
+        pings.push(() => resolve(Date.now() - at));
+        // As long as a probe may take. The leader may be gone, and cannot say no then.
+        setTimeout(reject, 3_000, new Error("usercast: not connected"));
         post({ kind: "ping" });
       });
     },
