@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/usercast-go/usercast"
+	"github.com/usercast-go/usercast/emit"
 )
 
 // maxBody bounds a request's body in bytes.
@@ -28,8 +29,8 @@ func invalid(field, format string, args ...any) error {
 }
 
 // signedIn lets a request through with the user its token was made for.
-func (a *app) signedIn(next func(w http.ResponseWriter, r *http.Request, user string)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
+func (a *app) signedIn(next func(w http.ResponseWriter, r *http.Request, user string)) http.Handler {
+	return a.emitting(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, err := a.auth.Authenticate(r)
 		if err != nil {
 			w.Header().Set("WWW-Authenticate", "Bearer")
@@ -37,7 +38,13 @@ func (a *app) signedIn(next func(w http.ResponseWriter, r *http.Request, user st
 			return
 		}
 		next(w, r, id.UserID)
-	}
+	}))
+}
+
+// emitting gives each request an outbox for its events, which emit.From finds. They are
+// sent when the response is out, and dropped if it says that nothing was changed.
+func (a *app) emitting(next http.Handler) http.Handler {
+	return emit.OutboxConfig{Logger: a.log}.Middleware(a.hub)(next)
 }
 
 // deviceOf names the device that sent a request, for Event.Except: it has its

@@ -3,15 +3,14 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net/http"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/usercast-go/usercast"
+	"github.com/usercast-go/usercast/emit"
 )
 
 // startJob begins something that takes longer than a request may.
@@ -22,90 +21,37 @@ func (a *app) startJob(w http.ResponseWriter, r *http.Request, user string) {
 		return
 	}
 	respond(w, http.StatusAccepted, j)
-	a.broadcast(user, usercast.Event{
-		Type:    "JOB_STARTED",
-		Key:     jobKey(j.ID),
-		Payload: jobStarted{j.ID, j.Type, "orders", "All orders"},
-		Except:  deviceOf(r),
-	})
 	// Not the request's context: that one ends now.
-	go a.runJob(a.jobs.ctx, user, j, export)
+	go a.runJob(a.jobs.ctx, emit.Job{
+		ID: j.ID, UserID: user, Type: j.Type, EntityID: "orders", EntityName: "All orders", Except: deviceOf(r),
+	}, export)
 }
-
-// jobKey names a job in events. A JOB_PROGRESS with a Key is kept as the newest
-// value of that Key, so a device that comes back in the middle sees at once where
-// the bar is; the JOB_COMPLETED with the same Key takes its place.
-func jobKey(id string) string { return "job:" + id }
-
-type (
-	jobStarted struct {
-		JobID      string `json:"jobId"`
-		Type       string `json:"type"`
-		EntityID   string `json:"entityId"`
-		EntityName string `json:"entityName"`
-	}
-	jobProgress struct {
-		JobID    string `json:"jobId"`
-		Type     string `json:"type"`
-		Progress int    `json:"progress"` // percent
-		Label    string `json:"label"`
-	}
-	jobCompleted struct {
-		JobID  string `json:"jobId"`
-		Type   string `json:"type"`
-		Result string `json:"result"`
-	}
-	jobFailed struct {
-		JobID string `json:"jobId"`
-		Type  string `json:"type"`
-		Error string `json:"error"`
-	}
-	jobCancelled struct {
-		JobID string `json:"jobId"`
-		Type  string `json:"type"`
-	}
-)
 
 // work does a job and reports how far it is.
-type work func(ctx context.Context, report func(percent int, label string)) (result string, err error)
+type work = func(ctx context.Context, p *emit.Progress) (result any, err error)
 
-// runJob surrounds a job with its events. Whatever becomes of the work, there is
-// exactly one last event, so no progress bar is left standing.
-func (a *app) runJob(ctx context.Context, user string, j job, do work) {
+// runJob runs a job. The runner surrounds it with its events: whatever becomes of the
+// work, there is exactly one last event, so no progress bar is left standing. A
+// JOB_PROGRESS is kept as the newest value of its job, so a device that comes back in the
+// middle sees at once where the bar is; the JOB_COMPLETED takes its place.
+func (a *app) runJob(ctx context.Context, job emit.Job, do work) {
 	defer a.jobs.running.Done()
-	result, err := a.guarded(ctx, do, func(percent int, label string) {
-		a.jobs.progress(user, j.ID, percent, label)
-		a.broadcast(user, usercast.Event{
-			Type:    "JOB_PROGRESS",
-			Key:     jobKey(j.ID),
-			Payload: jobProgress{j.ID, j.Type, percent, label},
-		})
-	})
-	last := usercast.Event{Key: jobKey(j.ID)}
-	switch {
-	case err == nil:
-		a.jobs.end(user, j.ID, jobIsCompleted, result)
-		last.Type, last.Payload = "JOB_COMPLETED", jobCompleted{j.ID, j.Type, result}
-	case errors.Is(err, context.Canceled):
-		a.jobs.end(user, j.ID, jobIsCancelled, "cancelled")
-		last.Type, last.Payload = "JOB_CANCELLED", jobCancelled{j.ID, j.Type}
-	default:
-		a.log.Error("job failed", "job", j.ID, "user", user, "error", err)
-		a.jobs.end(user, j.ID, jobIsFailed, "failed")
-		last.Type, last.Payload = "JOB_FAILED", jobFailed{j.ID, j.Type, "internal error"}
-	}
-	a.broadcast(user, last)
+	a.runner.Run(ctx, job, do) // an error is logged, and told
 }
 
-// guarded turns a panic in the work into an error: in a goroutine of our own it
-// would end the process.
-func (a *app) guarded(ctx context.Context, do work, report func(int, string)) (result string, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return do(ctx, report)
+// writeDown puts into the store what an event tells, before it is sent: whoever
+// hears of it and fetches the state finds it there.
+func (a *app) writeDown(job emit.Job, ev usercast.Event) {
+	switch p := ev.Payload.(type) {
+	case emit.JobProgress:
+		a.jobs.progress(job.UserID, job.ID, p.Progress, p.Label)
+	case emit.JobCompleted:
+		a.jobs.end(job.UserID, job.ID, jobIsCompleted, fmt.Sprint(p.Result))
+	case emit.JobCancelled:
+		a.jobs.end(job.UserID, job.ID, jobIsCancelled, "cancelled")
+	case emit.JobFailed:
+		a.jobs.end(job.UserID, job.ID, jobIsFailed, "failed")
+	}
 }
 
 // How the example's only work passes its ten seconds.
@@ -115,15 +61,15 @@ const (
 )
 
 // export stands for real work.
-func export(ctx context.Context, report func(int, string)) (string, error) {
+func export(ctx context.Context, p *emit.Progress) (any, error) {
 	ticker := time.NewTicker(exportStep)
 	defer ticker.Stop()
 	for step := range exportSteps {
-		report(100*step/exportSteps, fmt.Sprintf("Step %d of %d", step+1, exportSteps))
+		p.Report(step, exportSteps, fmt.Sprintf("Step %d of %d", step+1, exportSteps))
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return "", ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
 	return fmt.Sprintf("%d steps done", exportSteps), nil

@@ -2,9 +2,9 @@
 //
 //	go run ./examples/quickstart
 //
-// Read orders.go first: it shows what every handler of an application does, in
-// this order: write, respond, broadcast. Everything is kept in memory and gone
-// when the program ends.
+// Read events.go and orders.go first: which events there are, and what every
+// handler of an application does, in this order: write, respond, broadcast. Everything
+// is kept in memory and gone when the program ends.
 package main
 
 import (
@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/usercast-go/usercast"
+	"github.com/usercast-go/usercast/emit"
 )
 
 // secretVariable holds the key that signs tokens. It is no flag, for other users
@@ -76,7 +77,7 @@ func run(ctx context.Context, addr string, secret []byte, tokenTTL time.Duration
 		rand.Read(secret)
 		secretFrom = "random, so tokens end with this process"
 	}
-	a, err := newApp(secret, tokenTTL)
+	a, err := newApp(secret, tokenTTL, slog.Default())
 	if err != nil {
 		return err
 	}
@@ -121,10 +122,11 @@ type app struct {
 	tokens issuer
 	orders *orders
 	jobs   *jobs
+	runner *emit.JobRunner
 	log    *slog.Logger
 }
 
-func newApp(secret []byte, tokenTTL time.Duration) (*app, error) {
+func newApp(secret []byte, tokenTTL time.Duration, log *slog.Logger) (*app, error) {
 	if tokenTTL < minTokenTTL {
 		return nil, fmt.Errorf("-token-ttl is %v, want at least %v", tokenTTL, minTokenTTL)
 	}
@@ -142,14 +144,22 @@ func newApp(secret []byte, tokenTTL time.Duration) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &app{
+	a := &app{
 		hub:    hub,
 		auth:   auth,
 		tokens: issuer{secret, tokenTTL},
 		orders: newOrders(),
 		jobs:   newJobs(),
-		log:    slog.Default(),
-	}, nil
+		log:    log,
+	}
+	a.runner, err = emit.NewJobRunner(emit.JobConfig{
+		Events:   jobEvents,
+		To:       hub,
+		Before:   a.writeDown,
+		Progress: emit.ProgressConfig{EveryRecords: 1, PerSecond: 10},
+		Logger:   log,
+	})
+	return a, err
 }
 
 // shutdown ends the jobs, so that each can still say that it was cancelled, and
@@ -170,12 +180,12 @@ func (a *app) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /events", a.hub)
 	mux.HandleFunc("POST /login", a.login)
-	mux.HandleFunc("GET /state", a.signedIn(a.state))
-	mux.HandleFunc("POST /orders", a.signedIn(a.createOrder))
-	mux.HandleFunc("PUT /orders/{id}", a.signedIn(a.updateOrder))
-	mux.HandleFunc("DELETE /orders/{id}", a.signedIn(a.deleteOrder))
-	mux.HandleFunc("DELETE /orders", a.signedIn(a.deleteAllOrders))
-	mux.HandleFunc("POST /jobs", a.signedIn(a.startJob))
+	mux.Handle("GET /state", a.signedIn(a.state))
+	mux.Handle("POST /orders", a.signedIn(a.createOrder))
+	mux.Handle("PUT /orders/{id}", a.signedIn(a.updateOrder))
+	mux.Handle("DELETE /orders/{id}", a.signedIn(a.deleteOrder))
+	mux.Handle("DELETE /orders", a.signedIn(a.deleteAllOrders))
+	mux.Handle("POST /jobs", a.signedIn(a.startJob))
 	mux.Handle("GET /", http.FileServerFS(page))
 	return secured(mux)
 }
@@ -191,15 +201,6 @@ func secured(next http.Handler) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		next.ServeHTTP(w, r)
 	})
-}
-
-// broadcast tells the user's devices of a change that is already made. Whoever
-// made it has their answer, so what goes wrong here is logged and fails nothing;
-// Broadcast returns an error even for a payload that panics.
-func (a *app) broadcast(user string, ev usercast.Event) {
-	if err := a.hub.Broadcast(user, ev); err != nil {
-		a.log.Error("event not sent", "type", ev.Type, "user", user, "error", err)
-	}
 }
 
 // state is what a device shows, and where in the user's events that was.

@@ -21,6 +21,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/usercast-go/usercast"
+	"github.com/usercast-go/usercast/emit"
 )
 
 // A site is the application being served on connections in memory, which work
@@ -78,12 +79,12 @@ func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	a, err := newApp([]byte("0123456789abcdef0123456789abcdef"), 5*time.Minute)
+	logs := new(logs)
+	a, err := newApp([]byte("0123456789abcdef0123456789abcdef"), 5*time.Minute, slog.New(slog.NewTextHandler(logs, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{t: t, app: a, logs: new(logs)}
-	a.log = slog.New(slog.NewTextHandler(s.logs, nil))
+	s := &site{t: t, app: a, logs: logs}
 	ln := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
 	s.server = &httptest.Server{Listener: ln, Config: &http.Server{Handler: a.routes()}}
 	s.server.Start()
@@ -298,10 +299,10 @@ func TestTokens(t *testing.T) {
 			}
 		}
 	}
-	if _, err := newApp(make([]byte, 31), 5*time.Minute); !errors.Is(err, usercast.ErrInvalidConfig) {
+	if _, err := newApp(make([]byte, 31), 5*time.Minute, slog.Default()); !errors.Is(err, usercast.ErrInvalidConfig) {
 		t.Errorf("short secret: got %v", err)
 	}
-	if _, err := newApp(make([]byte, 32), time.Minute); err == nil {
+	if _, err := newApp(make([]byte, 32), time.Minute, slog.Default()); err == nil {
 		t.Error("a token that ends before the hub's warning was accepted")
 	}
 }
@@ -499,7 +500,7 @@ func TestJobRunsToTheEnd(t *testing.T) {
 				}
 				break
 			}
-			var p jobProgress
+			var p emit.JobProgress
 			if err := json.Unmarshal(f.Payload, &p); err != nil || f.Class != "latest" || p.JobID != j.ID || p.Type != "export" ||
 				p.Label == "" || p.Progress <= seen || p.Progress > 100 {
 				t.Fatalf("after %d %%: got %s %s", seen, f.Class, f.Payload)
@@ -590,8 +591,8 @@ func TestStopCancelsJobs(t *testing.T) {
 
 func TestJobThatFailsHasALastEvent(t *testing.T) {
 	for name, do := range map[string]work{
-		"panic": func(context.Context, func(int, string)) (string, error) { panic("secret") },
-		"error": func(context.Context, func(int, string)) (string, error) { return "", errors.New("secret") },
+		"panic": func(context.Context, *emit.Progress) (any, error) { panic("secret") },
+		"error": func(context.Context, *emit.Progress) (any, error) { return nil, errors.New("secret") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -602,7 +603,8 @@ func TestJobThatFailsHasALastEvent(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				s.app.runJob(context.Background(), "ann", j, do)
+				s.app.runJob(context.Background(), emit.Job{ID: j.ID, UserID: "ann", Type: j.Type}, do)
+				k.want("JOB_STARTED", fmt.Sprintf(`{"jobId":%q,"type":"export","entityId":"","entityName":""}`, j.ID))
 				k.want("JOB_FAILED", fmt.Sprintf(`{"jobId":%q,"type":"export","error":"internal error"}`, j.ID))
 				if got := s.state(token).Jobs[0].Status; got != jobIsFailed {
 					t.Errorf("got status %s", got)
@@ -620,21 +622,29 @@ type panicker struct{}
 func (panicker) MarshalJSON() ([]byte, error) { panic("on purpose") }
 
 func TestBroadcastNeverFailsTheRequest(t *testing.T) {
-	s := newSite(t)
-	token := s.login("ann")
-	s.app.broadcast("ann", usercast.Event{Type: "POISON", Payload: panicker{}})
-	if !strings.Contains(s.logs.String(), "POISON") {
-		t.Errorf("panic not logged: %s", s.logs)
-	}
-	if err := s.app.hub.Shutdown(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	o := s.order(token, "", "tea")
-	s.must(http.StatusOK, nil, "PUT", "/orders/"+o.ID, token, "", orderInput{"tea", 2})
-	s.must(http.StatusOK, nil, "DELETE", "/orders/"+o.ID, token, "", nil)
-	if got := strings.Count(s.logs.String(), "event not sent"); got != 4 {
-		t.Errorf("got %d lines in the log, want 4: %s", got, s.logs)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		token := s.login("ann")
+		poisoned := s.app.emitting(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			emit.From(r.Context()).Broadcast("ann", usercast.Event{Type: "POISON", Payload: panicker{}})
+			w.WriteHeader(http.StatusCreated)
+		}))
+		w := httptest.NewRecorder()
+		poisoned.ServeHTTP(w, httptest.NewRequest("POST", "/", nil))
+		if !strings.Contains(s.logs.String(), "POISON") || w.Code != http.StatusCreated {
+			t.Errorf("got status %d, want 201, and the panic in the log: %s", w.Code, s.logs)
+		}
+		if err := s.app.hub.Shutdown(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		o := s.order(token, "", "tea")
+		s.must(http.StatusOK, nil, "PUT", "/orders/"+o.ID, token, "", orderInput{"tea", 2})
+		s.must(http.StatusOK, nil, "DELETE", "/orders/"+o.ID, token, "", nil)
+		synctest.Wait() // the responses are out before the events
+		if got := strings.Count(s.logs.String(), "event not sent"); got != 3 {
+			t.Errorf("got %d lines in the log, want 3: %s", got, s.logs)
+		}
+	})
 }
 
 func TestPage(t *testing.T) {

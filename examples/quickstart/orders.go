@@ -2,23 +2,15 @@ package main
 
 import (
 	"crypto/rand"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
 
-	"github.com/usercast-go/usercast"
+	"github.com/usercast-go/usercast/emit"
 )
-
-// changed is the payload of PENDING_CREATED, PENDING_UPDATED and PENDING_DELETED.
-// Fifty rows that change at once are one event with fifty IDs.
-type changed struct {
-	OrderIDs []string `json:"orderIds"`
-	Count    int      `json:"count"`
-}
-
-func changedOrders(ids ...string) changed { return changed{ids, len(ids)} }
 
 // createOrder shows what all handlers here do.
 func (a *app) createOrder(w http.ResponseWriter, r *http.Request, user string) {
@@ -36,12 +28,10 @@ func (a *app) createOrder(w http.ResponseWriter, r *http.Request, user string) {
 	}
 	// 2. Respond.
 	respond(w, http.StatusCreated, o)
-	// 3. Broadcast, to all devices of this user but the one that asked.
-	a.broadcast(user, usercast.Event{
-		Type:    "PENDING_CREATED",
-		Payload: changedOrders(o.ID),
-		Except:  deviceOf(r),
-	})
+	// 3. Broadcast, to all devices of this user but the one that asked. The request's
+	// outbox sends it when the response is out. What goes wrong with it is logged, and
+	// fails nothing: the order exists.
+	pendingCreated.Except(deviceOf(r)).Broadcast(emit.From(r.Context()), user, changedOrders(o.ID))
 }
 
 func (a *app) updateOrder(w http.ResponseWriter, r *http.Request, user string) {
@@ -57,11 +47,7 @@ func (a *app) updateOrder(w http.ResponseWriter, r *http.Request, user string) {
 		return
 	}
 	respond(w, http.StatusOK, o)
-	a.broadcast(user, usercast.Event{
-		Type:    "PENDING_UPDATED",
-		Payload: changedOrders(o.ID),
-		Except:  deviceOf(r),
-	})
+	pendingUpdated.Except(deviceOf(r)).Broadcast(emit.From(r.Context()), user, changedOrders(o.ID))
 }
 
 func (a *app) deleteOrder(w http.ResponseWriter, r *http.Request, user string) {
@@ -72,31 +58,27 @@ func (a *app) deleteOrder(w http.ResponseWriter, r *http.Request, user string) {
 		return
 	}
 	respond(w, http.StatusOK, changedOrders(id))
-	a.broadcast(user, usercast.Event{
-		Type:    "PENDING_DELETED",
-		Payload: changedOrders(id),
-		Except:  deviceOf(r),
-	})
+	pendingDeleted.Except(deviceOf(r)).Broadcast(emit.From(r.Context()), user, changedOrders(id))
 }
 
+// deleteAllOrders makes one event of all the rows, or of as many as fit one.
 func (a *app) deleteAllOrders(w http.ResponseWriter, r *http.Request, user string) {
+	deleted := emit.NewBatch(pendingDeleted.Except(deviceOf(r)), func(ids []string) changed {
+		return changedOrders(ids...)
+	}, emit.BatchConfig{})
+
 	ids := a.orders.deleteAll(user)
 	respond(w, http.StatusOK, changedOrders(ids...))
-	if len(ids) == 0 {
-		return // nothing happened
+	if err := errors.Join(deleted.Add(user, ids...), deleted.Flush(emit.From(r.Context()))); err != nil {
+		a.log.Error("event not sent", "user", user, "error", err)
 	}
-	a.broadcast(user, usercast.Event{
-		Type:    "PENDING_DELETED",
-		Payload: changedOrders(ids...),
-		Except:  deviceOf(r),
-	})
 }
 
 // Bounds of an order and of the store.
 const (
 	maxItemRunes  = 80
 	maxQuantity   = 999
-	maxUserOrders = 1000 // their IDs fit one event
+	maxUserOrders = 1000
 	maxUsers      = 1000
 )
 
