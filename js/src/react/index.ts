@@ -1,1 +1,3 @@
-export type { Client, ConnectionState, Meta } from "../types.ts";
+export type { Hooks, HubProviderProps } from "./hooks.ts";
+export { createHooks } from "./hooks.ts";
+export type { JobAnswer, JobFields, JobStatus, Progress, ProgressOptions } from "./progress.ts";
