@@ -1,7 +1,7 @@
 package client
 
-// What the tests share: a hub behind pipes that can be started anew, lines that
-// can be cut, muted and stalled, and a client that writes down all it is told.
+// What the tests share: a hub behind pipes that can be started anew, and a client
+// that writes down all it is told.
 
 import (
 	"context"
@@ -48,130 +48,6 @@ func (passAuth) AuthenticateToken(_ context.Context, token string) (usercast.Ide
 
 func (a passAuth) Authenticate(r *http.Request) (usercast.Identity, error) {
 	return a.AuthenticateToken(r.Context(), strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
-}
-
-// A pipeListener is a net.Listener whose connections are in memory.
-type pipeListener struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func newPipeListener() *pipeListener {
-	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
-
-// A line is a client's end of a connection, with what can go wrong on it.
-type line struct {
-	net.Conn
-	mu     sync.Mutex
-	cutIn  int // bytes until the line is cut in Read; -1: never
-	cutOut int // the same in Write
-	read   int // bytes so far
-	muted  bool
-	stuck  bool
-	over   chan struct{}
-	once   sync.Once
-}
-
-var errReset = errors.New("connection reset by peer")
-
-func (l *line) Read(p []byte) (int, error) {
-	for {
-		l.mu.Lock()
-		left := l.cutIn
-		l.mu.Unlock()
-		if left == 0 {
-			l.Close()
-			return 0, errReset
-		}
-		if left > 0 {
-			p = p[:min(len(p), left)]
-		}
-		n, err := l.Conn.Read(p)
-		l.mu.Lock()
-		l.read += n
-		if l.cutIn > 0 {
-			l.cutIn -= min(n, l.cutIn)
-		}
-		muted, stuck := l.muted, l.stuck
-		l.mu.Unlock()
-		if stuck {
-			<-l.over
-			return 0, net.ErrClosed
-		}
-		if !muted || err != nil {
-			return n, err
-		}
-	}
-}
-
-func (l *line) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	left, muted, stuck := l.cutOut, l.muted, l.stuck
-	if left >= 0 {
-		l.cutOut -= min(len(p), left)
-	}
-	l.mu.Unlock()
-	switch {
-	case stuck:
-		<-l.over
-		return 0, net.ErrClosed
-	case muted:
-		return len(p), nil
-	case left >= 0 && left < len(p):
-		n, _ := l.Conn.Write(p[:left])
-		l.Close()
-		return n, errReset
-	}
-	return l.Conn.Write(p)
-}
-
-func (l *line) Close() error {
-	l.once.Do(func() { close(l.over) })
-	return l.Conn.Close()
-}
-
-// mute swallows everything in both directions: the socket looks open for ever.
-func (l *line) mute() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.muted = true
-}
-
-// stall takes and gives nothing: writes block.
-func (l *line) stall() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.stuck = true
-}
-
-func (l *line) bytesRead() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.read
-}
-
-// A spy sees what a client writes.
-type spy struct {
-	net.Conn
-	see func([]byte)
-}
-
-func (s spy) Write(p []byte) (int, error) {
-	s.see(p)
-	return s.Conn.Write(p)
 }
 
 // A site is a hub being served, or whatever stands in its place.

@@ -59,7 +59,7 @@ func TestRefusedTokenBacksOff(t *testing.T) {
 		x := s.client(Config{Token: i.token})
 		x.random = func() float64 { return 0 } // the worst that full jitter can do
 		x.start()
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute - time.Millisecond) // between two attempts
 		reasons, at := i.asked()
 		if len(reasons) < 10 || reasons[0] != TokenConnect || reasons[1] != TokenRefused || reasons[9] != TokenRefused {
 			t.Errorf("asked %d times: %v", len(reasons), reasons)
