@@ -151,18 +151,20 @@ func TestProgressLeftAloneTellsWhatWaits(t *testing.T) {
 
 // Whoever counts pays next to nothing while a value waits: one timer is for all.
 func TestProgressAllocatesNothing(t *testing.T) {
-	var to tape
-	p := NewProgress(&to, "ann", progressSync, syncOf, ProgressConfig{PerSecond: 1})
-	p.Report(1, 1_000_000, "first")
-	p.Report(2, 1_000_000, "waits")
-	if n := testing.AllocsPerRun(1000, func() { p.Add(1) }); n != 0 {
-		t.Errorf("Add: got %v allocations, want none", n)
-	}
-	timer := p.timer
-	p.Done()
-	if timer == nil || timer.Stop() {
-		t.Error("a timer was left behind by Done")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var to tape
+		p := NewProgress(&to, "ann", progressSync, syncOf, ProgressConfig{})
+		p.Report(1, 1_000_000, "first")
+		p.Report(2, 1_000_000, "waits")
+		if n := testing.AllocsPerRun(1000, func() { p.Add(1) }); n != 0 {
+			t.Errorf("Add: got %v allocations, want none", n)
+		}
+		timer := p.timer
+		p.Done()
+		if timer == nil || timer.Stop() {
+			t.Error("a timer was left behind by Done")
+		}
+	})
 }
 
 func TestProgressStop(t *testing.T) {
