@@ -62,6 +62,7 @@ const good = (): Case => ({
   ],
   record: {
     keep: true,
+    pings: { sent: 0, answered: 0 },
     sockets: [
       socket("device=phone"),
       socket(`epoch=e&lastEventTs=${ts(103)}&lastGlobalTs=${ts(501)}`),

@@ -40,6 +40,7 @@ export interface PageRecord {
   sockets: SocketRecord[];
   entries: Entry[];
   keep: boolean;
+  pings: { sent: number; answered: number };
 }
 
 /** What the test's answer to getToken may be. */
@@ -59,5 +60,7 @@ declare global {
     };
     askToken(reason: string): Promise<Answer>;
     rendered: unknown;
+    /** A test's own: how its timers fare. */
+    slowest: number;
   }
 }

@@ -2,7 +2,7 @@
 // frames as they were on the wire, beside what handlers and listeners were told.
 
 /** @type {import("../kit/record.ts").PageRecord} */
-export const record = { sockets: [], entries: [], keep: true };
+export const record = { sockets: [], entries: [], keep: true, pings: { sent: 0, answered: 0 } };
 
 /** @param {import("../kit/record.ts").Entry} entry */
 export function note(entry) {
@@ -20,11 +20,17 @@ globalThis.WebSocket = class extends WebSocket {
       socket.opened = true;
     });
     this.addEventListener("message", ({ data }) => {
-      if (data !== "pong") note({ kind: "frame", socket: id, frame: JSON.parse(data) });
+      if (data === "pong") record.pings.answered++;
+      else note({ kind: "frame", socket: id, frame: JSON.parse(data) });
     });
     this.addEventListener("close", ({ code, reason }) => {
       socket.closed = { code, reason };
       note({ kind: "close", socket: id, code });
     });
+  }
+
+  send(data) {
+    if (data === "ping") record.pings.sent++;
+    super.send(data);
   }
 };

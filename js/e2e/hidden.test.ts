@@ -1,0 +1,178 @@
+import { createServer } from "node:net";
+import { type Browser, chromium } from "playwright-core";
+import { expect, onTestFinished, test } from "vitest";
+import { Publisher } from "./kit/publisher.ts";
+import { verdictAtRest } from "./kit/rest.ts";
+import { until } from "./kit/until.ts";
+import { launch, range, World } from "./kit/world.ts";
+
+// Pages that nobody looks at.
+
+/** A port that was free a moment ago. */
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/**
+ * A browser whose background tabs are hidden and throttled as a user's are. Playwright
+ * makes every page believe that it is seen and has the focus, and switches throttling off:
+ * so this browser is asked over a connection that overrides nothing. Its one difference
+ * from a user's: timers are held back to one wake-up a minute after seconds in the
+ * background and not after five minutes.
+ */
+async function plainBrowser(): Promise<Browser> {
+  const port = await freePort();
+  const process = await launch(
+    [`--remote-debugging-port=${port}`, "--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/2"],
+    [
+      "--disable-background-timer-throttling",
+      "--disable-backgrounding-occluded-windows",
+      "--disable-renderer-backgrounding",
+    ],
+  );
+  onTestFinished(() => process.close());
+  return chromium.connectOverCDP(`http://127.0.0.1:${port}`, { noDefaults: true });
+}
+
+test("a hidden tab, its timers held to one a minute, keeps a healthy socket; a mute one is replaced when it is seen again", {
+  timeout: 150_000,
+}, async () => {
+  const world = await World.open("-ping-interval", "1s", "-pong-timeout", "5m");
+  const { server, network, user } = world;
+  const [context] = (await plainBrowser()).contexts();
+  const device = await world.page("/core.html", context);
+  // Counts the longest that a timer of one second took.
+  await device.page.evaluate(() => {
+    let last = Date.now();
+    window.slowest = 0;
+    setInterval(() => {
+      window.slowest = Math.max(window.slowest, Date.now() - last);
+      last = Date.now();
+    }, 1_000);
+  });
+  await device.start(world.start());
+  await device.live();
+  const other = await context?.newPage();
+  await other?.bringToFront();
+  expect(await device.page.evaluate(() => document.visibilityState)).toBe("hidden");
+
+  const publisher = new Publisher(server, user);
+  const hidden = Date.now();
+  await until(
+    async () => {
+      await publisher.burst(1);
+      await device.hears(publisher.published.length); // frames are not throttled
+      return device.page.evaluate(() => window.slowest);
+    },
+    (slowest) => slowest > 20_000 && Date.now() - hidden > 65_000,
+    "timers that are throttled",
+    120_000,
+  );
+  expect(await device.sockets()).toBe(1);
+
+  network.mute();
+  await publisher.burst(5);
+  await device.page.bringToFront();
+  const seen = Date.now();
+  expect(await device.page.evaluate(() => document.visibilityState)).toBe("visible");
+  await device.hears(publisher.published.length);
+  expect(Date.now() - seen).toBeLessThan(15_000);
+  expect(await device.sockets()).toBe(2);
+  expect(await verdictAtRest(world, device, publisher)).toEqual([]);
+});
+
+test("a hidden tab whose connection is cut comes back while it is hidden", async () => {
+  const world = await World.open();
+  const [context] = (await plainBrowser()).contexts();
+  const device = await world.page("/core.html", context);
+  await device.start(world.start());
+  await device.live();
+  await (await context?.newPage())?.bringToFront();
+  expect(await device.page.evaluate(() => document.visibilityState)).toBe("hidden");
+  const publisher = new Publisher(world.server, world.user);
+  world.network.cut();
+  await publisher.burst(5);
+  await device.hears(5);
+  expect(await device.page.evaluate(() => document.visibilityState)).toBe("hidden");
+  expect(await verdictAtRest(world, device, publisher)).toEqual([]);
+});
+
+// What Chromium does to background tabs that are to cost nothing, asked for by its
+// debugger: no task of the page runs. What becomes of its socket is the browser's business;
+// this one closes it when the page goes on.
+test("a frozen tab misses nothing", async () => {
+  const world = await World.open();
+  const { server, user } = world;
+  const [context] = (await plainBrowser()).contexts();
+  const device = await world.page("/core.html", context);
+  await device.start(world.start());
+  await device.live();
+  await (await context?.newPage())?.bringToFront();
+  await device.page.evaluate(() => {
+    document.addEventListener("freeze", () => {
+      window.slowest = 0;
+    });
+    setInterval(() => window.slowest++, 10);
+  });
+  const publisher = new Publisher(server, user);
+  await publisher.burst(2);
+  await device.hears(2);
+  const session = await device.cdp();
+  await session.send("Page.setWebLifecycleState", { state: "frozen" });
+  await publisher.burst(50);
+  expect(await device.numbers()).toEqual([0, 1]);
+  expect(await device.page.evaluate(() => window.slowest)).toBe(0); // no timer runs
+
+  await session.send("Page.setWebLifecycleState", { state: "active" });
+  await device.page.bringToFront();
+  await device.hears(52);
+  expect(await device.numbers()).toEqual(range(0, 52));
+  expect(await verdictAtRest(world, device, publisher)).toEqual([]);
+  expect(await device.gaps()).toEqual([]);
+});
+
+// A laptop's sleep: every process of the browser stands still and knows nothing of it.
+test.each([
+  ["the hub has closed meanwhile", ["-ping-interval", "1s", "-pong-timeout", "1s"]],
+  ["is dead, which nobody has noticed", ["-ping-interval", "1s", "-pong-timeout", "5m"]],
+])("a browser that slept wakes up to a socket that %s", async (what, flags) => {
+  const world = await World.open(...flags);
+  const { server, network, user } = world;
+  const browser = await launch();
+  onTestFinished(() => browser.close());
+  const device = await world.page("/core.html", await browser.newContext());
+  await device.start(world.start());
+  await device.live();
+  const publisher = new Publisher(server, user);
+  await publisher.burst(2);
+  await device.hears(2);
+
+  const { processInfo } = await (await browser.newBrowserCDPSession()).send("SystemInfo.getProcessInfo");
+  const signal = (name: "SIGSTOP" | "SIGCONT") => {
+    for (const { id } of processInfo) process.kill(id, name);
+  };
+  onTestFinished(() => signal("SIGCONT")); // before it is closed: what stands still does not end
+  const asleep = Date.now();
+  signal("SIGSTOP");
+  await publisher.burst(50);
+  if (what.startsWith("the hub")) await server.connected(user, 0);
+  else {
+    network.mute();
+    // Longer than the silence that a client allows: the heartbeat and 5 s.
+    await until(
+      () => Date.now() - asleep,
+      (ms) => ms > 7_000,
+      "a night",
+    );
+  }
+  signal("SIGCONT");
+  await device.hears(52);
+  expect(await device.numbers()).toEqual(range(0, 52));
+  expect(await device.sockets()).toBe(2);
+  expect(await verdictAtRest(world, device, publisher)).toEqual([]);
+});
