@@ -62,6 +62,7 @@ type JobConfig struct {
 	// tells: whoever hears of it and asks then finds it. The events of a Run come one at
 	// a time and in order, those of several jobs at once; the payloads are this package's
 	// Job… structs. The job waits for it. A panic in it is logged, and the event sent.
+	// Queue calls it at once, whatever becomes of the outbox that it is given.
 	Before func(Job, usercast.Event)
 	// MaxAttempts is how often a function is called until it returns no error.
 	// 0: 1; at most 1,000.
@@ -87,7 +88,8 @@ type JobConfig struct {
 //
 // An event that cannot be sent is logged, counted, and changes nothing else. All
 // methods are safe for concurrent use. A runner has no goroutine of its own, and
-// nothing to close.
+// nothing to close: to shut down, cancel the contexts, wait until every Run has
+// returned, and then shut down the hub, which still delivers their last events.
 type JobRunner struct {
 	cfg      JobConfig
 	ended    [3]atomic.Uint64 // by jobStatus

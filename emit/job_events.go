@@ -91,7 +91,8 @@ func JobKey(jobID string) string { return "job:" + jobID }
 //	var JobEvents = emit.DefineJobs("JOB")
 //
 // They are not defined before that, so the catalog of an application without jobs
-// does not list them.
+// does not list them. It always lists all eight: of one that never retries, say,
+// [usercast.Catalog.NeverSent] names JOB_RETRYING.
 func DefineJobs(prefix string) JobEvents {
 	if prefix == "" {
 		prefix = "JOB"
