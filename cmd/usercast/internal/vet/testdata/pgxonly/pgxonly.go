@@ -1,0 +1,6 @@
+// Package pgxonly knows nothing of events.
+package pgxonly
+
+import "github.com/jackc/pgx/v5"
+
+type Store struct{ Conn *pgx.Conn }

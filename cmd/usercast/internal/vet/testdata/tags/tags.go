@@ -1,0 +1,4 @@
+// Command tags is built in two ways.
+package main
+
+func main() {}
