@@ -1,1 +1,2 @@
-export type { Client, ConnectionState, Meta } from "../types.ts";
+export type { BindOptions, Rule, Rules, Target } from "./bind.ts";
+export { bindQueryClient, update } from "./bind.ts";

@@ -40,18 +40,19 @@ export function useHubMonitor<M extends object>(client: Client<M>, options: Moni
   return shown;
 }
 
-/** Calls show with what makes a snapshot of the last one, and keeps that if nothing has changed. */
+/** Calls show with a snapshot, and again when something has changed. */
 function watch<M extends object>(
   client: Client<M>,
   idleMs: number,
   probeMs: number,
-  show: (next: (old: Monitor) => Monitor) => void,
+  show: (now: Monitor) => void,
 ): Unsubscribe {
   const now = { ...offline } as { -readonly [K in keyof Monitor]: Monitor[K] };
   let connections = 0;
   /** When an event or the connection came. */
   let active = 0;
   let probed = 0;
+  let shown = "";
 
   function look() {
     const time = Date.now();
@@ -73,8 +74,10 @@ function watch<M extends object>(
         () => {}, // the connection is lost, and the state says so
       );
     }
-    const next = { ...now };
-    show((old) => (JSON.stringify(old) === JSON.stringify(next) ? old : next));
+    const text = JSON.stringify(now);
+    if (text === shown) return;
+    shown = text;
+    show({ ...now });
   }
 
   // Events are counted when they come and shown by the second: a burst must not draw the monitor a hundred times.
