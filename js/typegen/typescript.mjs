@@ -37,23 +37,22 @@ export async function toTypeScript({ schema, events, header, classes }) {
 async function declare(schema, name) {
   const source = await compile(schema, name, options);
   return source
-    .replace(/\n( \*\n)? \* @minItems \d+\n \* @maxItems \d+(?=\n \*\/)/g, "")
+    .replace(/(\n \* ?)?\n \* @minItems \d+\n \* @maxItems \d+(?=\n \*\/)/g, "")
     .replace(/^\/\*\*\n \*\/\n/gm, "");
 }
 
 /** EventMap as a schema. */
 function eventMap(schema, events, names) {
-  const properties = {};
-  for (const { name, class: kind, keyed } of events) {
+  const properties = events.map(({ name, class: kind, keyed }) => {
     const payload = local(schema.properties[name], names);
     const notes = [payload.description, note(kind, keyed)].filter(Boolean);
-    properties[name] = { ...payload, ...(notes.length > 0 && { description: notes.join("\n\n") }) };
-  }
+    return [name, { ...payload, ...(notes.length > 0 && { description: notes.join("\n\n") }) }];
+  });
   return {
     type: "object",
     description: "The payload of each event, by its type.",
-    properties,
-    required: Object.keys(properties),
+    properties: Object.fromEntries(properties),
+    required: events.map(({ name }) => name),
   };
 }
 
@@ -89,7 +88,7 @@ function typeNames(keys) {
     const safe = toSafeString(key);
     let name = safe;
     for (let n = 2; taken.has(name); n++) {
-      name = toSafeString(`${safe}_${n}`);
+      name = `${safe}${n}`;
     }
     taken.add(name);
     names.set(key, name);
@@ -102,7 +101,7 @@ function typeNames(keys) {
  * compiler has nothing to resolve and a description may stand beside it.
  */
 function local(schema, names) {
-  if (schema === false) {
+  if (schema === false || schema.not === true) {
     return { tsType: "never" };
   }
   if (schema === true || Object.keys(schema).every((k) => annotations.has(k))) {
