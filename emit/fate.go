@@ -63,10 +63,7 @@ func (o *Outbox) release() []entry {
 		return nil
 	}
 	entries := o.entries
-	o.entries = nil
-	for i := range entries {
-		o.room.leave(&entries[i])
-	}
+	o.entries = nil // the room is as good as gone
 	return entries
 }
 
@@ -104,14 +101,11 @@ func (o *Outbox) moveTo(up *Outbox) (late []entry) {
 	o.held, o.ended = false, true
 	entries := o.entries
 	o.entries = nil
-	if !up.ended {
-		up.entries = append(up.entries, entries...)
-		return nil
+	if up.ended {
+		return entries
 	}
-	for i := range entries {
-		o.room.leave(&entries[i])
-	}
-	return entries
+	up.entries = append(up.entries, entries...)
+	return nil
 }
 
 // abandon ends the outbox and drops what was collected: it did not happen.

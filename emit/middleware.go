@@ -18,7 +18,9 @@ import (
 //
 // If there is something to send, the response is flushed first; a body of up to 2 KiB
 // still gets its Content-Length, and is complete on the wire by then. Of a longer one
-// without a Content-Length the end mark follows when net/http ends the request.
+// without a Content-Length, and on HTTP/2, the end mark follows when net/http ends the
+// request. A writer below that cannot flush, such as that of [http.TimeoutHandler], makes
+// the response come after the events.
 //
 // Behind it the ResponseWriter is an http.Flusher, http.Hijacker, http.Pusher and
 // io.ReaderFrom where the one below is, and [http.ResponseController] works; it is not

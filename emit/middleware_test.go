@@ -295,6 +295,35 @@ func TestResponseComesBeforeBroadcast(t *testing.T) {
 	}
 }
 
+// The same on HTTP/2, whose end of stream comes later.
+func TestResponseComesBeforeBroadcastOnHTTP2(t *testing.T) {
+	received, sent := make(chan struct{}), make(chan struct{})
+	to := &listener{hear: func(string, usercast.Event) error { <-received; close(sent); return nil }}
+	srv := httptest.NewUnstartedServer(Middleware(to)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		From(r.Context()).Broadcast("alice", event("A", nil))
+		if _, ok := w.(http.Pusher); !ok {
+			t.Error("the writer is no Pusher")
+		}
+		io.WriteString(w, "hello")
+	})))
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	defer srv.Close()
+	resp, err := srv.Client().Get(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body := make([]byte, 5)
+	if _, err := io.ReadFull(resp.Body, body); err != nil || string(body) != "hello" {
+		t.Errorf("body %q, %v", body, err)
+	}
+	want(t, "protocol", resp.Proto, "HTTP/2.0")
+	want(t, "Content-Length", resp.ContentLength, 5)
+	close(received)
+	<-sent
+}
+
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
