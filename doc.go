@@ -37,7 +37,14 @@
 // event that is sent by name is held to its definition. [Defined] lists them with
 // how often each was sent: schemas and TypeScript types come from there, and what is
 // defined and never sent shows. [Broadcaster] is what takes events: a [Hub], or
-// whatever stands before one, as package emit does to send after the commit.
+// whatever stands before one.
+//
+// # Around it
+//
+// Package emit sends after the commit and after the response, batches, paces progress
+// and tells of jobs. Package usercasttest is for the tests of applications, package
+// client for Go programs that listen. [Admin] lets operators, and the command
+// usercast, look into a running hub.
 //
 // # Promises
 //
