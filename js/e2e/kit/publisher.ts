@@ -7,6 +7,8 @@ export interface Draft {
   class?: Published["class"];
   key?: string;
   except?: string;
+  /** How many bytes more its payload has. */
+  pad?: number;
 }
 
 const types = { buffered: "PENDING_UPDATED", transient: "SYNC_PROGRESS", latest: "JOB_PROGRESS" };
@@ -37,9 +39,9 @@ export class Publisher {
 
   async #now(drafts: Draft[]) {
     const [{ scope = "user", user = this.#user } = {}] = drafts;
-    const events = drafts.map(({ class: kind = "buffered", key, except }, i) => ({
+    const events = drafts.map(({ class: kind = "buffered", key, except, pad }, i) => ({
       type: types[kind],
-      payload: { n: this.published.length + i },
+      payload: { n: this.published.length + i, ...(pad && { pad: "x".repeat(pad) }) },
       ...(key !== undefined && { key }),
       ...(except !== undefined && { except }),
     }));

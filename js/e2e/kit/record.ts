@@ -57,6 +57,8 @@ declare global {
       record: PageRecord;
       client: Client | undefined;
       readonly heard: number;
+      /** Of the React page. */
+      readonly mounts?: number;
     };
     askToken(reason: string): Promise<Answer>;
     rendered: unknown;

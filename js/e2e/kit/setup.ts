@@ -30,7 +30,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const workshop = await mkdtemp(join(tmpdir(), "usercast-e2e-"));
   const cleanup = () => rm(workshop, { recursive: true, force: true, maxRetries: 5 });
   try {
-    await Promise.all([buildServer(workshop), buildClient(workshop), buildVendor(workshop)]);
+    // All must have ended before the workshop can be removed.
+    const built = await Promise.allSettled([buildServer(workshop), buildClient(workshop), buildVendor(workshop)]);
+    for (const result of built) if (result.status === "rejected") throw result.reason;
   } catch (error) {
     await cleanup();
     throw error;
@@ -52,7 +54,7 @@ async function buildClient(workshop: string) {
 /** React is published as CommonJS only, which no browser loads. */
 async function buildVendor(workshop: string) {
   const require = createRequire(import.meta.url);
-  const entries = { react: "react", "jsx-runtime": "react/jsx-runtime", "react-dom": "react-dom/client" };
+  const entries = { react: "react", "react-dom": "react-dom/client" };
   const source = join(workshop, "vendor-src");
   await mkdir(source);
   const entry: Record<string, string> = {};

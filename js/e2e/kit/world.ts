@@ -33,14 +33,15 @@ export async function theBrowser(): Promise<Browser> {
   return browser;
 }
 
-/** Launches a Chromium with a profile of its own, which is removed with the workshop. */
+/** Launches a Chromium that keeps everything in the workshop: profile, crash reports, cache. */
 export async function launch(args: string[] = [], without: string[] = []): Promise<Browser> {
+  const home = await mkdtemp(join(inject("workshop"), "browser-"));
   return chromium.launch({
     executablePath: inject("chromium"),
     headless: true,
     args: [...chromiumArgs, ...args],
     ignoreDefaultArgs: without,
-    env: { ...process.env, TMPDIR: await mkdtemp(join(inject("workshop"), "browser-")) },
+    env: { ...process.env, TMPDIR: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home },
   });
 }
 

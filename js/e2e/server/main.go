@@ -38,6 +38,7 @@ type options struct {
 	addr   string
 	drain  time.Duration // how long the end may take
 	leeway time.Duration
+	buffer int // of the socket, in bytes; 0: the system's
 	hub    usercast.Config
 }
 
@@ -47,6 +48,7 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.addr, "addr", "127.0.0.1:0", "`host:port` to listen on; port 0 takes a free one")
 	flags.DurationVar(&o.drain, "drain", 5*time.Second, "how long the end may take")
 	flags.DurationVar(&o.leeway, "leeway", time.Millisecond, "for how long a token is good after its end; at most 30s")
+	flags.IntVar(&o.buffer, "write-buffer", 0, "`bytes` that a socket takes before it blocks; the system may round")
 	flags.DurationVar(&o.hub.PingInterval, "ping-interval", 0, "Config.PingInterval, at least 1s; heartbeats come after 5/6 of it")
 	flags.DurationVar(&o.hub.PongTimeout, "pong-timeout", 0, "Config.PongTimeout")
 	flags.DurationVar(&o.hub.WriteTimeout, "write-timeout", 0, "Config.WriteTimeout")
@@ -65,6 +67,14 @@ func parse(args []string) (options, error) {
 		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
 	return o, nil
+}
+
+// shrink bounds what the system takes from the hub for a peer that does not read, which
+// else is megabytes.
+func (o options) shrink(c net.Conn, state http.ConnState) {
+	if c, ok := c.(*net.TCPConn); ok && o.buffer > 0 && state == http.StateNew {
+		c.SetWriteBuffer(o.buffer) // an error means that the peer has gone
+	}
 }
 
 func main() {
@@ -107,7 +117,7 @@ func run(ctx context.Context, o options, secret []byte, out io.Writer) error {
 	if err != nil {
 		return errors.Join(err, hub.Shutdown(context.Background()))
 	}
-	srv := &http.Server{Handler: routes(hub, seen), ReadHeaderTimeout: 5 * time.Second}
+	srv := &http.Server{Handler: routes(hub, seen), ReadHeaderTimeout: 5 * time.Second, ConnState: o.shrink}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()
 	json.NewEncoder(out).Encode(map[string]string{"addr": ln.Addr().String()})
