@@ -650,7 +650,7 @@ func TestBroadcastNeverFailsTheRequest(t *testing.T) {
 func TestPage(t *testing.T) {
 	s := newSite(t)
 	for path, kind := range map[string]string{
-		"/": "text/html", "/app.js": "text/javascript", "/device.js": "text/javascript", "/style.css": "text/css",
+		"/": "text/html", "/app.js": "text/javascript", "/usercast.js": "text/javascript", "/style.css": "text/css",
 	} {
 		resp, err := s.client.Get("http://quickstart" + path)
 		if err != nil {

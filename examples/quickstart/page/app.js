@@ -1,6 +1,8 @@
-// The page: a session, and two panes that each play one device of the user.
+// The page: a session, and two panes that each play one device of the user. What
+// connects them is usercast.js: the package @usercast/client, built, for pages without a
+// bundler (scripts/quickstart-bundle.sh copies it).
 
-import { Device } from "./device.js";
+import { createClient } from "./usercast.js";
 
 const $ = (selector, root = document) => root.querySelector(selector);
 const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
@@ -63,6 +65,9 @@ async function request(method, path, { headers = {}, body } = {}) {
 /** A Pane shows one device. */
 class Pane {
   offline = false; // cut by its button
+  #client = null; // made with the cursor that came with the first state
+  #verdict = ""; // of the last connect: resumed, or gap and why
+  #replayed = 0; // events that it brought
   #stale = true; // what is shown may not be all that is there
   #refreshing = null;
   #gone = false;
@@ -76,14 +81,6 @@ class Pane {
     this.root = clone("device");
     this.root.setAttribute("aria-label", `Device ${number}`);
     $("h2", this.root).textContent = `Device ${number}`;
-    this.device = new Device({
-      url: new URL("/events", location.href.replace(/^http/, "ws")).href,
-      id: this.id,
-      getToken: (why) => session.token(why),
-      onState: () => this.#showState(),
-      onEvent: (event, how) => this.#event(event, how),
-      onGap: (reason) => this.#gap(reason),
-    });
     this.#listen();
     this.#showState();
     this.#ticker = setInterval(() => this.#showDetail(), 500);
@@ -93,14 +90,35 @@ class Pane {
   /** Fetches the state and connects with the cursor that came with it. */
   async start() {
     if (this.#stale) await this.refresh();
-    if (!this.offline && !this.#gone) this.device.connect();
+    if (!this.offline && !this.#gone) this.#client.connect();
   }
 
   destroy() {
     this.#gone = true;
     clearInterval(this.#ticker);
-    this.device.destroy();
+    this.#client?.destroy();
     this.root.remove();
+  }
+
+  /** The client does the rest: it reconnects, resumes where it stopped, and says so when something is missing. */
+  #open(cursor) {
+    const client = createClient({
+      url: "/events",
+      deviceId: this.id,
+      initialCursor: cursor,
+      getToken: ({ reason }) => this.session.token({ fresh: reason !== "connect" }),
+      onGap: ({ reason }) => this.#gap(reason),
+    });
+    client.on("*", (payload, meta) => this.#event(payload, meta));
+    let { stale } = client.state;
+    client.subscribeState(() => {
+      const now = client.state;
+      if (now.phase !== "connected") this.#replayed = 0;
+      if (stale && !now.stale) this.#verdict = "resumed"; // all has come, unless onGap follows
+      stale = now.stale;
+      this.#showState();
+    });
+    return client;
   }
 
   /**
@@ -131,7 +149,7 @@ class Pane {
   }
 
   #show({ cursor, orders, jobs }) {
-    this.device.cursor ??= cursor; // the first time: connect from here
+    this.#client ??= this.#open(cursor);
     this.#complain("");
     this.#sync(this.#orders, orders, (o) => o.id, (o) => this.#showOrder(o), $(".orders", this.root));
     this.#sync(this.#jobs, jobs.toReversed(), (j) => j.jobId, (j) => this.#showJob(j), $(".jobs", this.root));
@@ -247,31 +265,35 @@ class Pane {
 
   // --- what the hub says
 
-  #event(event, { replayed }) {
-    this.#log(replayed ? (event.class === "latest" ? "latest" : "replayed") : "live", event);
-    const status = jobStatus[event.type];
+  #event(payload, meta) {
+    const { type, replayed, latest, transient } = meta;
+    this.#log(replayed ? (latest ? "latest" : "replayed") : "live", payload, meta);
+    if (replayed && !latest && !transient) this.#replayed++;
+    const status = jobStatus[type];
     if (status) {
       // The event says all there is to know: the bar is right without a fetch.
       const least = status === "completed" ? 100 : 0;
-      const row = this.#showJob({ progress: least, label: "", ...event.payload, status });
+      const row = this.#showJob({ progress: least, label: "", ...payload, status });
       if (!row.isConnected) $(".jobs", this.root).prepend(row);
       this.#showCounts();
     }
     // The others say what has changed; what it is now, the server knows best.
-    if (event.type !== "JOB_PROGRESS") this.refresh();
+    if (type !== "JOB_PROGRESS") this.refresh();
   }
 
   #gap(reason) {
+    this.#verdict = `gap: ${reason}`;
+    this.#showState();
     const notice = $(".notice", this.root);
     $("span", notice).textContent = `Gap (${reason}): events may be missing, so the state is fetched anew.`;
     delete notice.dataset.done;
     notice.hidden = false;
-    this.#log("gap", { type: "hub.gap", payload: { reason } });
+    this.#log("gap", { reason }, { type: "hub.gap" });
     this.refresh();
   }
 
   #showState() {
-    const { phase, verdict, reason, live, replayed } = this.device.state;
+    const { phase, stale } = this.#state;
     this.offline ||= phase === "closed";
     const badge = $(".badge", this.root);
     const text = phase === "idle" ? (this.offline ? "cut" : "starting") : phase;
@@ -279,9 +301,9 @@ class Pane {
     badge.dataset.phase = phase;
 
     const chip = $(".verdict", this.root);
-    chip.dataset.verdict = verdict;
-    const count = replayed || (live && verdict === "resumed") ? `, ${replayed} replayed` : "";
-    chip.textContent = { fresh: "fresh", resumed: `resumed${count}`, gap: `gap: ${reason}${count}` }[verdict] ?? "none yet";
+    chip.dataset.verdict = this.#verdict.split(":")[0];
+    if (!this.#verdict) chip.textContent = "none yet";
+    else if (!stale) chip.textContent = `${this.#verdict}, ${this.#replayed} replayed`;
 
     const cut = $(".cut", this.root);
     cut.textContent = this.offline ? "Come back" : "Cut";
@@ -291,12 +313,17 @@ class Pane {
     this.#showDetail();
   }
 
+  get #state() {
+    return this.#client?.state ?? { phase: "idle", stale: true };
+  }
+
   #showDetail() {
-    const { phase, detail, retryAt } = this.device.state;
-    const wait = Math.ceil((retryAt - Date.now()) / 1000);
+    const { phase, code, reason, retryAt } = this.#state;
+    const wait = Math.ceil(((retryAt ?? 0) - Date.now()) / 1000);
     const next = wait > 0 ? `next try in ${wait} s` : "";
-    const text = phase === "idle" ? (this.offline ? "this device is offline" : "fetching the state") : detail;
-    $(".detail", this.root).textContent = [text, next].filter(Boolean).join("; ") || "up";
+    const idle = this.offline ? "this device is offline" : "fetching the state";
+    const text = phase === "idle" ? idle : [code, reason].filter(Boolean).join(" ");
+    $(".detail", this.root).textContent = [text, next].filter(Boolean).join("; ") || (phase === "connected" ? "up" : "connecting");
   }
 
   #showCounts() {
@@ -308,9 +335,8 @@ class Pane {
   }
 
   /** Writes a line into the event log. The progress of one job shares a line. */
-  #log(mark, event) {
+  #log(mark, payload, { type, key, timestamp }) {
     const log = $(".log", this.root);
-    const { type, key, timestamp, payload } = event;
     let line = type === "JOB_PROGRESS" && mark === "live" ? this.#entries.get(key) : null;
     if (!line?.isConnected) {
       line = document.createElement("li");
@@ -358,16 +384,17 @@ class Pane {
 
   #cut() {
     this.offline = true;
-    this.device.close();
+    if (this.#client) this.#client.close();
+    else this.#showState();
   }
 
   #comeBack() {
     this.offline = false;
-    if (!this.device.cursor) { // it was cut before it had begun
+    if (!this.#client) { // it was cut before it had begun
       this.#showState();
       return this.start();
     }
-    this.device.connect();
+    this.#client.connect();
     if (this.#stale) this.refresh(); // a fetch was cut off
   }
 }
