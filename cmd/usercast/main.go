@@ -23,6 +23,12 @@ type commands struct {
 	Types    typesCommand    `cmd:"" help:"Write TypeScript types of the events that Go packages define."`
 	Schema   schemaCommand   `cmd:"" help:"Write JSON Schema of their payloads."`
 	Asyncapi asyncapiCommand `cmd:"" help:"Write an AsyncAPI document of the whole wire."`
+
+	Vet vetCommand `cmd:"" help:"Look for mistakes in how a program sends its events."`
+
+	Tail  tailCommand  `cmd:"" help:"Print what the devices of a user hear."`
+	Send  sendCommand  `cmd:"" help:"Send an event."`
+	Token tokenCommand `cmd:"" help:"Mint a token for development."`
 }
 
 // An environment is what a command sees of the process. Tests bring their own.

@@ -166,6 +166,19 @@ func (s *server) endedInAnotherPackage(ctx context.Context, user string) {
 	s.hub.Broadcast(user, usercast.Event{})
 }
 
+func (s *server) endedInAClosure(ctx context.Context, user string) {
+	tx, err := s.pool.Begin(ctx)
+	if err != nil {
+		return
+	}
+	inAClosure(ctx, tx)
+	s.hub.Broadcast(user, usercast.Event{})
+}
+
+func inAClosure(ctx context.Context, tx pgx.Tx) { // want inAClosure:`ends\[1\]`
+	defer func() { tx.Rollback(ctx) }()
+}
+
 type finisher interface {
 	Finish(ctx context.Context, tx pgx.Tx)
 }
@@ -258,4 +271,12 @@ func right(ctx context.Context, db *sql.DB, hub *usercast.Hub, user string, p or
 		return err
 	}
 	return created.Broadcast(hub, user, p)
+}
+
+// Not every function that emit is given runs in a transaction.
+func payloads(hub *usercast.Hub, user string) {
+	emit.NewBatch(created, func(ids []string) orders {
+		hub.Broadcast(user, usercast.Event{})
+		return orders{ids}
+	}, emit.BatchConfig{})
 }

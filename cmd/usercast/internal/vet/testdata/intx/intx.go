@@ -202,3 +202,34 @@ var handle = func(db *sql.DB, hub *usercast.Hub) error {
 	hub.Broadcast("alice", usercast.Event{}) // want `Hub.Broadcast`
 	return tx.Commit()
 }
+
+// Rows are closed, and the transaction is not.
+func (s *server) rows(user string) error {
+	tx, err := s.db.Begin()
+	if err != nil {
+		return err
+	}
+	rows, err := tx.Query("SELECT")
+	if err != nil {
+		return err
+	}
+	rows.Close()
+	s.hub.Broadcast(user, usercast.Event{}) // want `Hub.Broadcast`
+	return tx.Commit()
+}
+
+// One of two is committed, by what holds it.
+func (s *server) oneOfTwo(ctx context.Context, user string) error {
+	outer, err := s.pool.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	inner, err := outer.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	q := &queries{tx: inner}
+	q.commit(ctx)
+	s.hub.Broadcast(user, usercast.Event{}) // want `begun in line 223:`
+	return outer.Commit(ctx)
+}
