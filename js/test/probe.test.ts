@@ -110,14 +110,20 @@ describe("a wake-up", () => {
     expect(b.socket.pings).toBe(1);
   });
 
-  it("goes unheard after close and after destroy", async () => {
+  it("goes unheard after close and after destroy, which leave no listener behind", async () => {
     for (const end of ["close", "destroy"] as const) {
+      const added = vi.spyOn(globalThis, "addEventListener");
+      const removed = vi.spyOn(globalThis, "removeEventListener");
       const b = await connected();
       b.client[end]();
       for (const wake of Object.values(wakes)) wake();
       await pass(5_000);
       expect(b.sockets).toHaveLength(1);
       expect(b.socket.sent).toEqual([]);
+      expect(added).toHaveBeenCalledTimes(Object.keys(wakes).length);
+      expect(removed.mock.calls).toEqual(added.mock.calls);
+      added.mockRestore();
+      removed.mockRestore();
     }
   });
 });

@@ -1,0 +1,2 @@
+export * from "../src/index.ts";
+export { shareTabs } from "../src/tabs/index.ts";
