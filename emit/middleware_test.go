@@ -24,7 +24,7 @@ import (
 // handle runs one request through a handler behind the middleware.
 func handle(to usercast.Broadcaster, h http.HandlerFunc) (w *httptest.ResponseRecorder, panicked any) {
 	w = httptest.NewRecorder()
-	_, panicked = catch(func() error {
+	panicked, _ = catch(func() error {
 		Middleware(to)(h).ServeHTTP(w, httptest.NewRequest("POST", "/orders", nil))
 		return nil
 	})

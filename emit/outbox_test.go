@@ -397,6 +397,26 @@ func TestOutboxToAHub(t *testing.T) {
 	want(t, "logged", logs.lines(), 2)
 }
 
+var outboxKept = usercast.DefineKeyed("OUTBOX_TEST_KEPT", usercast.Latest, func(n int) string { return fmt.Sprint("n:", n) })
+
+// A defined event stays what its definition says, though it is frozen on the way.
+func TestOutboxOfDefinedEvents(t *testing.T) {
+	to, logs := new(listener), new(logBuffer)
+	to.hear = func(_ string, ev usercast.Event) error {
+		want(t, "key", ev.Key, "n:7")
+		want(t, "except", ev.Except, "laptop")
+		_, err := ev.Freeze() // all that a hub asks of it
+		return err
+	}
+	out := NewOutbox(to, OutboxConfig{Logger: logs.logger()})
+	want(t, "error", outboxKept.Except("laptop").Broadcast(out, "alice", 7), nil)
+	if err := out.Broadcast("alice", usercast.Event{Type: "OUTBOX_TEST_KEPT", Key: "n:1", Payload: "no int"}); !errors.Is(err, usercast.ErrInvalidEvent) {
+		t.Errorf("a payload of another type: %v", err)
+	}
+	want(t, "flush", out.Flush(), nil)
+	want(t, "sent", to.heard(), "alice OUTBOX_TEST_KEPT 7")
+}
+
 // An outbox may send to an outbox.
 func TestOutboxToAnOutbox(t *testing.T) {
 	to := new(wideListener)

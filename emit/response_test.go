@@ -54,7 +54,7 @@ var writers = map[string]struct {
 	"no content":   {h: func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(204) }},
 	"not modified": {h: func(w http.ResponseWriter, r *http.Request) { w.Header().Set("ETag", `"1"`); w.WriteHeader(304) }},
 	"error":        {h: func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no", 404) }},
-	"redirect":     {h: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/there", 303) }},
+	"redirect":     {h: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/there", http.StatusSeeOther) }},
 	"text":         {h: func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "hello"); w.Write([]byte(" you")) }},
 	"html":         {h: func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "<html>"); io.WriteString(w, "<body>") }},
 	"empty write":  {h: func(w http.ResponseWriter, r *http.Request) { w.Write(nil) }},

@@ -63,7 +63,7 @@ func TestSavepointPanics(t *testing.T) {
 	ctx, db, to := context.Background(), newFakeDB(t), new(listener)
 	err := Tx(ctx, db, to, nil, func(tx *sql.Tx, out *Outbox) error {
 		for _, end := range []func(){func() { panic("angry") }, runtime.Goexit} {
-			_, panicked := catch(func() error {
+			panicked, _ := catch(func() error {
 				return Savepoint(ctx, tx, out, func(part *Outbox) error { insert(t, tx, part, "A"); end(); return nil })
 			})
 			if panicked == nil {
@@ -243,7 +243,7 @@ func (g *grove) grow(tx *sql.Tx, out *Outbox) error {
 	for range g.rng.IntN(4) {
 		if g.depth < 4 && g.rng.IntN(2) == 0 {
 			var err error
-			_, panicked := catch(func() error {
+			panicked, _ := catch(func() error {
 				err = Savepoint(context.Background(), tx, out, func(part *Outbox) error { return g.grow(tx, part) })
 				return err
 			})

@@ -75,7 +75,7 @@ func TestTxEnds(t *testing.T) {
 			}
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
-			err, panicked := catch(func() error {
+			panicked, err := catch(func() error {
 				return Tx(ctx, db, to, nil, func(tx *sql.Tx, out *Outbox) error {
 					insert(t, tx, out, "A")
 					insert(t, tx, out, "B")
@@ -103,7 +103,7 @@ func TestTxEnds(t *testing.T) {
 }
 
 // catch runs fn in a goroutine of its own and says how it ended.
-func catch(fn func() error) (err error, panicked any) {
+func catch(fn func() error) (panicked any, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -117,7 +117,7 @@ func catch(fn func() error) (err error, panicked any) {
 		panicked = nil
 	}()
 	<-done
-	return err, panicked
+	return panicked, err
 }
 
 // waitFor compares what was said. After a context has ended, database/sql rolls back

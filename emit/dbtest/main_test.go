@@ -195,7 +195,7 @@ func insertPgx(tx pgx.Tx, out *emit.Outbox, id string) error {
 }
 
 // catch runs fn in a goroutine of its own and says how it ended.
-func catch(fn func() error) (err error, panicked any) {
+func catch(fn func() error) (panicked any, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -209,7 +209,7 @@ func catch(fn func() error) (err error, panicked any) {
 		panicked = nil
 	}()
 	<-done
-	return err, panicked
+	return panicked, err
 }
 
 var errOops = errors.New("oops")

@@ -121,7 +121,7 @@ func TestCommitOutcomeUnknown(t *testing.T) {
 	want(t, "told of", len(s.heard), 2)
 }
 
-// The server ends the session at the commit, from within or from outside.
+// The server ends its side at the commit, from within or from outside.
 func TestBackendKilled(t *testing.T) {
 	db, pool, _ := openBreaking(t)
 	s := newPoolShop(t, pool)
@@ -165,7 +165,7 @@ func TestBackendKilled(t *testing.T) {
 			return err
 		}
 		if _, err := tx.Exec("SELECT pg_terminate_backend(pg_backend_pid())"); err == nil {
-			t.Error("no error of a session that ended")
+			t.Error("no error of a connection that ended")
 		}
 		return insert(tx, out, "d")
 	})

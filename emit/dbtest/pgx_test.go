@@ -25,7 +25,7 @@ func TestPgx(t *testing.T) {
 	s.check(t, "a b")
 	for _, tc := range endings {
 		ctx, cancel := context.WithCancel(ctx)
-		err, panicked := catch(func() error {
+		panicked, err := catch(func() error {
 			return emit.TxWith(ctx, pool.Begin, s, nil, func(tx pgx.Tx, out *emit.Outbox) error {
 				if err := insertPgx(tx, out, "c"); err != nil {
 					t.Errorf("%s: %v", tc.name, err)
@@ -114,7 +114,7 @@ func TestPgxNested(t *testing.T) {
 		})
 		wantError(t, "rolled back by itself", err, errOops)
 		for _, tc := range endings[:3] {
-			err, panicked := catch(func() error {
+			panicked, err := catch(func() error {
 				return emit.TxWith(ctx, tx.Begin, out, nil, func(tx pgx.Tx, out *emit.Outbox) error {
 					if err := insertPgx(tx, out, "f"); err != nil {
 						return err

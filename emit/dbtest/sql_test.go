@@ -22,7 +22,7 @@ func TestTx(t *testing.T) {
 		s.check(t, "a b")
 		for _, tc := range endings {
 			ctx, cancel := context.WithCancel(context.Background())
-			err, panicked := catch(func() error {
+			panicked, err := catch(func() error {
 				return emit.Tx(ctx, db, s, nil, func(tx *sql.Tx, out *emit.Outbox) error {
 					if err := insert(tx, out, "c"); err != nil {
 						t.Errorf("%s: %v", tc.name, err)
@@ -126,7 +126,7 @@ func TestSavepoints(t *testing.T) {
 			}))
 			want(t, "dropped", err, errOops)
 			for _, tc := range endings[:3] {
-				err, panicked := catch(func() error {
+				panicked, err := catch(func() error {
 					return savepoint(out, in("h", func(*emit.Outbox) error { return tc.end(nil) }))
 				})
 				wantError(t, tc.name, err, tc.want)
@@ -186,7 +186,7 @@ func TestConflict(t *testing.T) {
 		if e.driver == "sqlite" {
 			opts.Isolation = sql.LevelDefault // the only one, and it is that
 		}
-		meet := func(opts emit.TxOptions) (err error, attempts int) {
+		meet := func(opts emit.TxOptions) (attempts int, err error) {
 			err = emit.Tx(context.Background(), db, s, &opts, func(tx *sql.Tx, out *emit.Outbox) error {
 				attempts++
 				n, err := count(tx)
@@ -207,9 +207,9 @@ func TestConflict(t *testing.T) {
 				}
 				return insert(tx, out, names[n]+names[n])
 			})
-			return err, attempts
+			return attempts, err
 		}
-		err, attempts := meet(opts)
+		attempts, err := meet(opts)
 		if !emit.Conflict(err) {
 			t.Errorf("error: %v, want a conflict", err)
 		}
@@ -217,7 +217,7 @@ func TestConflict(t *testing.T) {
 		s.check(t, "0")
 
 		opts.Retry = emit.Conflict
-		err, attempts = meet(opts)
+		attempts, err = meet(opts)
 		want(t, "error", err, nil)
 		want(t, "attempts", attempts, 2)
 		s.check(t, "0 1 22")
