@@ -61,10 +61,13 @@ export function createLink(
 
   function later(name: string, ms: number, fn: () => void) {
     cancel(name);
-    timers[name] = setTimeout(() => {
-      delete timers[name];
-      fn();
-    }, ms);
+    timers[name] = setTimeout(
+      () => {
+        delete timers[name];
+        fn();
+      },
+      Math.min(ms, 2 ** 31 - 1), // what is longer, an Infinity of the page's, would fire at once
+    );
   }
 
   function drop() {

@@ -44,6 +44,17 @@ describe("backoff", () => {
     expect(await delays(b, 4)).toEqual([10, 20, 40, 50]);
   });
 
+  it("without an upper bound does not fire at once when it is longer than a timer can be", async () => {
+    random(1);
+    const b = bench({ backoff: { maxMs: Number.POSITIVE_INFINITY }, connectTimeoutMs: Number.POSITIVE_INFINITY });
+    await b.dial();
+    await delays(b, 21);
+    b.socket.end();
+    expect(b.client.state.retryAt).toBe(Date.now() + 1_000 * 2 ** 21);
+    await pass(1_000_000);
+    expect(b.sockets).toHaveLength(22);
+  });
+
   it("starts anew only after hub.live and 5 s up", async () => {
     random(1);
     const b = bench();
