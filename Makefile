@@ -1,5 +1,5 @@
 # `make test` is everything that must hold; `make help` lists the rest.
-# It needs Go, git and make, and fetches what else it uses.
+# It needs Go, git, make and Node.js, and installs what else it uses, or says what is missing.
 
 SHELL := /bin/bash
 GO ?= go
@@ -8,13 +8,18 @@ FUZZTIME ?= 5s
 # The modules that go.work ties together, the root first.
 MODULES := $(shell sed -n 's/^\t\(\.[^ ]*\)$$/\1/p' go.work)
 
-.PHONY: help test lint race fuzz mutants bench bench-quick quickstart clean
+.PHONY: help test lint race fuzz mutants js e2e generated needs bench bench-quick quickstart clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-test: lint race fuzz mutants ## everything: what CI runs
+test: needs lint generated race fuzz mutants js e2e ## everything: what CI runs
 	@echo "make test: all passed"
+
+needs: ## what the tests use beside Go: npm packages, PostgreSQL
+	@scripts/npm.sh js
+	@scripts/npm.sh schema/parsercheck
+	@scripts/need.sh 'ls /usr/lib/postgresql/*/bin/initdb' postgresql
 
 lint: bin/staticcheck bin/govulncheck ## gofmt, vet, staticcheck, govulncheck
 	@unformatted="$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l)"; \
@@ -24,7 +29,11 @@ lint: bin/staticcheck bin/govulncheck ## gofmt, vet, staticcheck, govulncheck
 	@echo "== vet for systems without non-blocking writes"; GOOS=windows $(GO) vet .
 	@for m in $(MODULES); do echo "== govulncheck in $$m"; scripts/govulncheck.sh $$m || exit 1; done
 
-race: ## all tests of all modules, with the race detector
+generated: needs ## what is generated and committed is what would be generated now
+	@node js/typegen/build.mjs --check
+	@scripts/quickstart-bundle.sh --check
+
+race: needs ## all tests of all modules, with the race detector
 	@for m in $(MODULES); do echo "== tests in $$m"; (cd $$m && $(GO) test -race -timeout 10m ./...) || exit 1; done
 	@echo "== in full size without it: allocations, a day of silence, 10,000 connects, 200,000 users"
 	$(GO) test -count=1 -run 'Allocates|ManySilent|LeavesNothing|AbsentUsers|ManyUsers' .
@@ -34,6 +43,12 @@ fuzz: ## every fuzz target for FUZZTIME
 
 mutants: ## break the hub on purpose; the oracle must see each way
 	$(GO) run ./internal/mutants
+
+js: needs ## the browser client: types, tests, package, sizes
+	@cd js && npm run --silent check
+
+e2e: ## the browser client in a real Chromium against the real hub
+	@scripts/e2e.sh
 
 bench: ## all scenarios against all peers: writes docs/performance.md (about an hour)
 	cd bench && $(GO) run ./cmd/bench -out ../docs
