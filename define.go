@@ -25,7 +25,8 @@ type Broadcaster interface {
 //	…
 //	err := PendingCreated.Broadcast(hub, userID, PendingOrders{OrderIDs: ids, Count: len(ids)})
 //
-// It is a small value, safe for concurrent use.
+// It is a small value, safe for concurrent use. The zero value refuses to broadcast, by
+// [ErrInvalidEvent].
 type EventType[T any] struct {
 	def    *definition
 	key    func(T) string
@@ -66,21 +67,50 @@ func mustDefine[T any](name string, class Class, keyed bool, doc []string) *defi
 		Payload: reflect.TypeFor[T](),
 		Doc:     strings.Join(doc, " "),
 	}}
-	// mustDefine, Define or DefineKeyed, and then whoever defines.
-	if _, file, line, ok := runtime.Caller(2); ok {
-		d.Source = fmt.Sprintf("%s:%d", file, line)
-	}
+	d.Source = definedAt()
 	if err := catalog.add(d); err != nil {
 		panic("usercast: Define: " + err.Error())
 	}
 	return d
 }
 
-// Name returns the event's name on the wire.
-func (e EventType[T]) Name() string { return e.def.Name }
+// definedAt returns "file:line" of whoever calls Define, or calls a function of
+// this module's that does so for them, as emit.DefineJobs.
+func definedAt() string {
+	var pcs [16]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
+	for {
+		f, more := frames.Next()
+		ours := strings.HasPrefix(f.Function, "github.com/usercast-go/usercast.mustDefine") ||
+			strings.HasPrefix(f.Function, "github.com/usercast-go/usercast.Define") ||
+			strings.HasPrefix(f.Function, "github.com/usercast-go/usercast/emit.Define")
+		if !ours && f.File != "" {
+			return fmt.Sprintf("%s:%d", f.File, f.Line)
+		}
+		if !more {
+			return ""
+		}
+	}
+}
 
-// Class returns the class that is fixed with the type.
-func (e EventType[T]) Class() Class { return e.def.Class }
+// errNoDefinition is what the zero EventType says.
+var errNoDefinition = fmt.Errorf("%w: the zero EventType is no type of event: Define makes one", ErrInvalidEvent)
+
+// Name returns the event's name on the wire, "" of the zero EventType.
+func (e EventType[T]) Name() string {
+	if e.def == nil {
+		return ""
+	}
+	return e.def.Name
+}
+
+// Class returns the class that is fixed with the type, 0 of the zero EventType.
+func (e EventType[T]) Class() Class {
+	if e.def == nil {
+		return 0
+	}
+	return e.def.Class
+}
 
 // Except returns the same type of event for everyone but the device (or
 // connection) that caused it: see Event.Except.
@@ -94,6 +124,9 @@ func (e EventType[T]) Except(device string) EventType[T] {
 // Event returns the event, to be sent by whatever takes one. A key function that
 // panics is an error that wraps [ErrPanic].
 func (e EventType[T]) Event(payload T) (ev Event, err error) {
+	if e.def == nil {
+		return Event{}, errNoDefinition
+	}
 	ev = Event{Type: e.def.Name, Payload: payload, Except: e.except}
 	if e.key == nil {
 		return ev, nil

@@ -160,6 +160,23 @@ func TestDefineRefuses(t *testing.T) {
 	}
 }
 
+func TestZeroEventType(t *testing.T) {
+	var zero EventType[testOrders]
+	if zero.Name() != "" || zero.Class() != 0 {
+		t.Errorf("got %q %v", zero.Name(), zero.Class())
+	}
+	s := newSite(t, Config{})
+	for name, err := range map[string]error{
+		"Broadcast":     zero.Except("one").Broadcast(s.hub, "ann", testOrders{}),
+		"BroadcastMany": zero.BroadcastMany(context.Background(), s.hub, []string{"ann"}, testOrders{}),
+		"BroadcastAll":  zero.BroadcastAll(context.Background(), s.hub, testOrders{}),
+	} {
+		if !errors.Is(err, ErrInvalidEvent) {
+			t.Errorf("%s: got %v, want ErrInvalidEvent", name, err)
+		}
+	}
+}
+
 func TestCatalogCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, Config{})
