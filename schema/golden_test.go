@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/usercast-go/usercast"
@@ -14,11 +15,21 @@ import (
 
 var update = flag.Bool("update", false, "write testdata anew")
 
+// shopEvents are the test application's: examples define some, too.
+func shopEvents() (events usercast.Catalog) {
+	for _, d := range usercast.Defined() {
+		if strings.Contains(d.Source, "/shop/orders/") {
+			events = append(events, d)
+		}
+	}
+	return events
+}
+
 // shop is the test application as a tool sees it: described in another program,
 // with the comments of its source.
 func shop(t *testing.T) *describe.Description {
 	t.Helper()
-	d, err := describe.Of(usercast.Defined())
+	d, err := describe.Of(shopEvents())
 	if err != nil {
 		t.Fatal(err)
 	}

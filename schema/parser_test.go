@@ -24,7 +24,7 @@ func TestParserAccepts(t *testing.T) {
 	}
 	dir := t.TempDir()
 	args := []string{"parsercheck/check.mjs"}
-	for name, catalog := range map[string]usercast.Catalog{"shop": usercast.Defined(), "empty": nil, "awkward": awkward} {
+	for name, catalog := range map[string]usercast.Catalog{"shop": shopEvents(), "empty": nil, "awkward": awkward} {
 		text, err := AsyncAPI(catalog, Info{Insecure: name == "empty", Cookie: "session"})
 		if err != nil {
 			t.Fatal(err)

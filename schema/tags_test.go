@@ -16,27 +16,28 @@ func (temper) JSONSchema() any {
 	return map[string]any{"type": "integer", "multipleOf": 1, "description": "own"}
 }
 
+type tagged struct {
+	Enum      string         `jsonschema:"enum=a,enum=b"`
+	Named     mood           `jsonschema:"enum=a,enum=b"`
+	Described mood           `jsonschema:"description=how it is\\, today" jsonschema_extras:"x-unit=none"`
+	Null      *mood          `jsonschema:"enum=a,description=maybe"`
+	Ints      []int          `jsonschema:"enum=1,enum=2,minItems=1"`
+	Moods     []mood         `json:",omitempty" jsonschema:"enum=a"`
+	Nulls     []*mood        `json:",omitempty" jsonschema:"enum=a"`
+	Structs   []struct{}     `json:",omitempty" jsonschema:"maxItems=3"`
+	Map       map[string]int `json:",omitempty" jsonschema:"title=T,description=D"`
+	Unsigned  uint           `jsonschema:"maximum=7,default=3,example=4"`
+	When      time.Time      `jsonschema:"description=D"`
+	Blob      []byte         `json:",omitempty" jsonschema:"maxLength=8"`
+	Hidden    int            `jsonschema:"-"`
+	Quoted    int            `json:",string" jsonschema:"pattern=^1"`
+	Own       temper         `jsonschema:"description=D"`
+	OwnMore   temper         `jsonschema:"title=T,type=integer"`
+	Either    any            `jsonschema:"oneof_type=string;integer"`
+	Text      string         `jsonschema_description:"from its own key"`
+}
+
 func TestTags(t *testing.T) {
-	type tagged struct {
-		Enum      string         `jsonschema:"enum=a,enum=b"`
-		Named     mood           `jsonschema:"enum=a,enum=b"`
-		Described mood           `jsonschema:"description=how it is\\, today" jsonschema_extras:"x-unit=none"`
-		Null      *mood          `jsonschema:"enum=a,description=maybe"`
-		Ints      []int          `jsonschema:"enum=1,enum=2,minItems=1"`
-		Moods     []mood         `json:",omitempty" jsonschema:"enum=a"`
-		Nulls     []*mood        `json:",omitempty" jsonschema:"enum=a"`
-		Structs   []struct{}     `json:",omitempty" jsonschema:"maxItems=3"`
-		Map       map[string]int `json:",omitempty" jsonschema:"title=T,description=D"`
-		Unsigned  uint           `jsonschema:"maximum=7,default=3,example=4"`
-		When      time.Time      `jsonschema:"description=D"`
-		Blob      []byte         `json:",omitempty" jsonschema:"maxLength=8"`
-		Hidden    int            `jsonschema:"-"`
-		Quoted    int            `json:",string" jsonschema:"pattern=^1"`
-		Own       temper         `jsonschema:"description=D"`
-		OwnMore   temper         `jsonschema:"title=T,type=integer"`
-		Either    any            `jsonschema:"oneof_type=string;integer"`
-		Text      string         `jsonschema_description:"from its own key"`
-	}
 	text, err := Of(define(reflect.TypeFor[tagged]()))
 	if err != nil {
 		t.Fatal(err)

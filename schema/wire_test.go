@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"io"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -70,6 +70,39 @@ func wireValidators(t *testing.T) map[string]*validator.Schema {
 	return all
 }
 
+// listen connects to a hub by pipes and judges what it sends, until the token has
+// ended. judged is told of each message, from one goroutine at a time.
+func listen(t *testing.T, l pipes, query string, judged func(text []byte)) (done chan struct{}) {
+	client := &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		near, far := net.Pipe()
+		l.conns <- far
+		return near, nil
+	}}}
+	ws, _, err := websocket.Dial(context.Background(), "ws://hub/?"+query,
+		&websocket.DialOptions{HTTPClient: client, Subprotocols: []string{"usercast.v1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ws.Write(context.Background(), websocket.MessageText, []byte("ping")); err != nil {
+		t.Fatal(err)
+	}
+	done = make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			_, text, err := ws.Read(context.Background())
+			if err != nil {
+				if code := websocket.CloseStatus(err); code != usercast.CloseUnauthorized {
+					t.Errorf("closed by %v, want 4401", err)
+				}
+				return
+			}
+			judged(text)
+		}
+	}()
+	return done
+}
+
 // What a hub really sends fits the AsyncAPI document.
 func TestWireFits(t *testing.T) {
 	schemas := wireValidators(t)
@@ -78,7 +111,7 @@ func TestWireFits(t *testing.T) {
 			Auth: usercast.AuthenticatorFunc(func(*http.Request) (usercast.Identity, error) {
 				return usercast.Identity{UserID: "ann", ExpiresAt: time.Now().Add(3 * time.Minute)}, nil
 			}),
-			Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Logger: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -88,48 +121,21 @@ func TestWireFits(t *testing.T) {
 		go srv.Serve(l)
 		var mu sync.Mutex
 		seen := map[string]int{}
-		listen := func(query string) (done chan struct{}) {
-			client := &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
-				near, far := net.Pipe()
-				l.conns <- far
-				return near, nil
-			}}}
-			ws, _, err := websocket.Dial(context.Background(), "ws://hub/?"+query,
-				&websocket.DialOptions{HTTPClient: client, Subprotocols: []string{"usercast.v1"}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			ws.Write(context.Background(), websocket.MessageText, []byte("ping"))
-			done = make(chan struct{})
-			go func() {
-				defer close(done)
-				for {
-					_, text, err := ws.Read(context.Background())
-					if err != nil {
-						if code := websocket.CloseStatus(err); code != usercast.CloseUnauthorized {
-							t.Errorf("closed by %v, want 4401", err)
-						}
-						return
-					}
-					what := judge(t, schemas, text)
-					mu.Lock()
-					seen[what]++
-					mu.Unlock()
-				}
-			}()
-			return done
+		judged := func(text []byte) {
+			what := judge(t, schemas, text)
+			mu.Lock()
+			defer mu.Unlock()
+			seen[what]++
 		}
-		one := listen("device=one")
+		one := listen(t, l, "device=one", judged)
 		synctest.Wait()
 		m := maker{rand.New(rand.NewPCG(7, 7))}
 		for range 20 {
-			for _, err := range broadcasts(m, hub) {
-				if err != nil {
-					t.Fatal(err)
-				}
+			if err := errors.Join(broadcasts(m, hub)...); err != nil {
+				t.Fatal(err)
 			}
 		}
-		<-listen("lastEventTs=nonsense") // until its token has ended
+		<-listen(t, l, "lastEventTs=nonsense", judged)
 		<-one
 		close(l.closed)
 		hub.Shutdown(context.Background())
