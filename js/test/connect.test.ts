@@ -259,6 +259,10 @@ describe("stale sockets", () => {
     b.client.reconnect();
     await settle();
     const second = b.socket;
+    const dialling = b.client.state;
+    first.fireLate({ type: "hub.live", payload: null, timestamp: ts(1) });
+    first.fireLate({ type: "hub.hello", payload: { epoch: "e1", verdict: "fresh" }, timestamp: ts(1) });
+    expect(b.client.state).toBe(dialling);
     second.up(1);
     const { state, cursor: before } = b.client;
     first.fireLate({ type: "A", payload: "late", timestamp: ts(9) });
