@@ -200,7 +200,7 @@ func TestErrorsNameThePackageAndTheFix(t *testing.T) {
 		"unsendable":  {"types ./unsendable", []string{"STARTED (unsendable.Job, ", "field steps[].done: JSON cannot carry a chan bool"}},
 		"missing":     {"types ./nowhere", []string{"go list", "nowhere: directory not found"}},
 		"two places":  {"types ./billing/... ./other/...", []string{"billing/internal/invoices, example.com/shop/other/internal/events lie below different internal directories", "once for each"}},
-		"no node":     {"types ./internal/events --node=/no/node", []string{"Node.js is needed", "install version 18 or newer, or name its program by --node", "/no/node"}},
+		"no node":     {"types ./internal/events --node=/no/node", []string{"writing TypeScript needs Node.js", "install version 18 or newer, or name its program by --node", "/no/node"}},
 		"no file":     {"types ./internal/events --check", []string{"--check compares with a file: name it by -o"}},
 		"wrong file":  {"types ./internal/events -o go.mod", []string{"go.mod holds something else"}},
 		"no package":  {"types", []string{"<package>"}},

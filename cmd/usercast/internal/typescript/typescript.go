@@ -38,7 +38,7 @@ type Event struct {
 }
 
 // ErrNoNode means that node is not there to be run.
-var ErrNoNode = errors.New("Node.js is needed to write TypeScript and was not found: " +
+var ErrNoNode = errors.New("writing TypeScript needs Node.js, which was not found: " +
 	"install version 18 or newer, or name its program by --node")
 
 // Generate returns the TypeScript. node is the program to run, "node" for the one

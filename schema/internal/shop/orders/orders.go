@@ -98,7 +98,8 @@ type Order struct {
 		Lang string // e.g. "de", "it"
 	} `json:"note"`
 	Hidden chan int `json:"-"`
-	secret string   //nolint:unused // it must not show
+	//lint:ignore U1000 it must not show
+	secret string
 }
 
 // Events, in each of the ways to define one.
