@@ -258,7 +258,9 @@ func TestDeadlock(t *testing.T) {
 	<-first
 	close(locked)
 	want(t, "error", errors.Join(<-done, <-done), nil)
-	want(t, "retries", emit.Counters().Retries-before, 1)
+	if emit.Counters().Retries == before { // it may take more than one
+		t.Error("there was no deadlock")
+	}
 	want(t, "committed", s.orders(), "a b")
 	want(t, "told of", len(s.heard), 2)
 	var n int
