@@ -79,9 +79,10 @@ func New(cfg Config) (*Client, error) {
 //
 // Nothing else ends it: whatever fails is tried again. When it returns, no goroutine of
 // the client's is left, and no handler or callback runs any more; it therefore
-// waits for the handler that is running. It may be called again, except after
-// Close, and goes on where it stopped. Only one Run at a time: another returns
-// [ErrRunning].
+// waits for the handler that is running. It closes an open connection politely, for
+// which a hub that does not answer has a second (and five more if TLS has something
+// to say to it). It may be called again, except after Close, and goes on where it
+// stopped. Only one Run at a time: another returns [ErrRunning].
 func (c *Client) Run(ctx context.Context) (err error) {
 	c.mu.Lock()
 	switch {

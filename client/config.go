@@ -20,7 +20,8 @@ const (
 	defaultConnectTimeout = 10 * time.Second
 
 	// maxEventBytes is the most that a hub can be configured to send.
-	maxEventBytes = 16 << 20
+	maxEventBytes    = 16 << 20
+	minMaxEventBytes = 4 << 10
 )
 
 // Config configures a [Client]. The zero value of every field but URL is usable.
@@ -31,7 +32,7 @@ const (
 type Config struct {
 	// URL is the hub's address: ws, wss, http or https. Required. Its query is kept.
 	URL string
-	// Token returns the token, which goes into the Authorization header, and says why
+	// Token returns the token, which goes into the Authorization header; reason says why
 	// it is asked. nil: no token; Header may say who this is. An error is reported and
 	// the attempt fails, to be tried again after the backoff; [ErrUnauthorized],
 	// wrapped or not, stops the client.
@@ -65,7 +66,8 @@ type Config struct {
 	// ConnectTimeout bounds an attempt, from the call of Token to hub.hello. 0: 10 s.
 	ConnectTimeout time.Duration
 	// MaxEventBytes bounds an event's JSON. A larger one is skipped and reported to
-	// OnError. 0: 16 MiB, the most that a hub can send; at least 256 bytes.
+	// OnError. 0: 16 MiB, the most that a hub can send; at least 4 KiB, into which the
+	// hub's own messages must fit.
 	MaxEventBytes int
 
 	// HTTPClient makes the handshake, with its proxy, TLS configuration and cookies.
@@ -117,8 +119,8 @@ func (cfg Config) normalise() (Config, *url.URL, error) {
 	}
 	switch {
 	case err != nil:
-	case cfg.MaxEventBytes < 256 || cfg.MaxEventBytes > maxEventBytes:
-		err = configError("MaxEventBytes", "%d, want 256 to %d, or 0 for %d", cfg.MaxEventBytes, maxEventBytes, maxEventBytes)
+	case cfg.MaxEventBytes < minMaxEventBytes || cfg.MaxEventBytes > maxEventBytes:
+		err = configError("MaxEventBytes", "%d, want %d to %d, or 0 for %d", cfg.MaxEventBytes, minMaxEventBytes, maxEventBytes, maxEventBytes)
 	case !validDevice(cfg.Device):
 		err = configError("Device", "%q, want at most %d of A-Z a-z 0-9 _ -", cfg.Device, usercast.MaxDeviceBytes)
 	case cfg.HTTPClient != nil && cfg.Dial != nil:

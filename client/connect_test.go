@@ -248,7 +248,7 @@ func TestConfig(t *testing.T) {
 		{Config{URL: ok, MinBackoff: time.Minute}, ""},
 		{Config{URL: ok, MinBackoff: time.Minute, MaxBackoff: time.Second}, "Config.MaxBackoff"},
 		{Config{URL: ok, ConnectTimeout: time.Microsecond}, "Config.ConnectTimeout"},
-		{Config{URL: ok, MaxEventBytes: 255}, "Config.MaxEventBytes"},
+		{Config{URL: ok, MaxEventBytes: 4095}, "Config.MaxEventBytes"},
 		{Config{URL: ok, MaxEventBytes: 16<<20 + 1}, "Config.MaxEventBytes"},
 		{Config{URL: ok, HTTPClient: http.DefaultClient, Dial: new(site).dial}, "Config.Dial"},
 	} {

@@ -22,7 +22,7 @@ func TestCutAtAnyByte(t *testing.T) {
 				t.Fatalf("%d bytes in all, want a handshake and nine messages", total)
 			}
 			for n := range total + 1 {
-				cutFirst(s, fmt.Sprint("in", n), func(l *line) { l.cutIn = n })
+				cutFirst(s, fmt.Sprint("in", n), func(l *line) { l.cutIn, l.hangUp = n, n%2 == 1 })
 			}
 		})
 	})

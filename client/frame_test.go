@@ -156,22 +156,22 @@ func TestEventBytes(t *testing.T) {
 		s := newScript(t, func(n int, ws *websocket.Conn, _ *http.Request) {
 			say(ws, hello("e1", "fresh", ts(10)))
 			if n == 0 {
-				say(ws, event(11, 1000), event(12, 1001), event(13, 400), event(14, maxEventBytes), event(15, 500),
+				say(ws, event(11, 5000), event(12, 5001), event(13, 400), event(14, maxEventBytes), event(15, 500),
 					event(16, maxEventBytes+1))
 			}
 			<-t.Context().Done()
 		})
-		x := s.client(Config{MaxEventBytes: 1000}).start()
+		x := s.client(Config{MaxEventBytes: 5000}).start()
 		time.Sleep(5 * time.Second)
 		var sizes []int
 		for _, ev := range snapshot(x, &x.events) {
 			sizes = append(sizes, len(ev.Payload))
 		}
-		if len(sizes) != 3 || sizes[0]-sizes[1] != 600 || sizes[2]-sizes[1] != 100 {
-			t.Errorf("payloads of %d bytes, want those of the events of 1000, 400 and 500", sizes)
+		if len(sizes) != 3 || sizes[0]-sizes[1] != 4600 || sizes[2]-sizes[1] != 100 {
+			t.Errorf("payloads of %d bytes, want those of the events of 5000, 400 and 500", sizes)
 		}
 		errs := snapshot(x, &x.errs)
-		if len(errs) != 3 || !errors.Is(errs[0], ErrTooLarge) || !strings.Contains(errs[0].Error(), "1001 bytes") ||
+		if len(errs) != 3 || !errors.Is(errs[0], ErrTooLarge) || !strings.Contains(errs[0].Error(), "5001 bytes") ||
 			!strings.Contains(errs[1].Error(), "16777216 bytes") || !errors.Is(errs[2], ErrTooLarge) {
 			t.Errorf("OnError: %v, want three times ErrTooLarge", errs)
 		}

@@ -20,7 +20,8 @@ func TestRestartIsOneGap(t *testing.T) {
 		s := newSite(t, usercast.Config{})
 		var x *subject
 		var during State
-		x = s.client(Config{OnGap: func(Gap) { during = x.State() }})
+		var at usercast.Cursor
+		x = s.client(Config{OnGap: func(Gap) { during, at = x.State(), x.Cursor() }})
 		x.start()
 		synctest.Wait()
 		s.broadcast("alice", "E", 0)
@@ -42,6 +43,9 @@ func TestRestartIsOneGap(t *testing.T) {
 		}
 		if during.Phase != Connected || !during.Stale {
 			t.Errorf("while OnGap ran: %+v, want stale", during)
+		}
+		if at != before {
+			t.Errorf("while OnGap ran the cursor was %+v, want %+v: it is not yet told", at, before)
 		}
 		s.line().Close()
 		time.Sleep(time.Minute)

@@ -23,7 +23,7 @@ func On[T any](c *Client, pattern string, fn func(payload T, meta Meta)) (remove
 	return c.handlers.add(pattern, func(ev Event) error {
 		var payload T
 		if err := json.Unmarshal(ev.Payload, &payload); err != nil {
-			return fmt.Errorf("%w: %s at %v is no %v: %w", ErrPayload, ev.Type, ev.Timestamp, reflect.TypeFor[T](), err)
+			return fmt.Errorf("%w: it is no %v: %w", ErrPayload, reflect.TypeFor[T](), err)
 		}
 		fn(payload, ev.Meta)
 		return nil
@@ -110,7 +110,9 @@ func (c *Client) dispatch(ev Event) {
 		if h.gone.Load() || !h.takes(ev.Type) {
 			continue
 		}
-		c.guard("a handler of "+ev.Type, func() error { return h.fn(ev) })
+		if err := contain("a handler", func() error { return h.fn(ev) }); err != nil {
+			c.report(fmt.Errorf("%s at %v: %w", clip(ev.Type), ev.Timestamp, err))
+		}
 	}
 }
 

@@ -61,6 +61,7 @@ type site struct {
 
 	mu    sync.Mutex
 	down  bool // dialling fails
+	hang  bool // dialling waits for its context to end
 	lines []*line
 	dials []time.Time
 	tune  func(n int, l *line) // before the n-th line (from 0) is used
@@ -140,8 +141,12 @@ func (s *site) restart() {
 func (s *site) dial(ctx context.Context) (net.Conn, error) {
 	s.mu.Lock()
 	s.dials = append(s.dials, time.Now())
-	down, tune := s.down, s.tune
+	down, hang, tune := s.down, s.hang, s.tune
 	s.mu.Unlock()
+	if hang {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	if down {
 		return nil, errors.New("no route to the hub")
 	}
@@ -168,6 +173,12 @@ func (s *site) setDown(down bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.down = down
+}
+
+func (s *site) setHang(hang bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hang = hang
 }
 
 func (s *site) dialled() []time.Time {

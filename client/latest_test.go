@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/usercast-go/usercast"
 )
 
@@ -59,6 +61,40 @@ func TestLatest(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		want("JOB_PROGRESS", "job:2", "none")
 		want("ORDER", "", "none")
+	})
+}
+
+// TestLatestOfAnotherEpoch: a hub that begins anew, whatever it calls that, has made
+// all values doubtful, and a gap in one scope those of that scope.
+func TestLatestOfAnotherEpoch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		value := func(at int, scope string) string {
+			return fmt.Sprintf(`{"type":"P%s","class":"latest","key":"k","payload":%d,"timestamp":%q,"scope":%q}`, scope, at, ts(at), scope)
+		}
+		next := make(chan bool)
+		s := newScript(t, func(n int, ws *websocket.Conn, _ *http.Request) {
+			switch n {
+			case 0:
+				say(ws, hello("e1", "fresh", ts(10)), value(11, ""), value(12, "all"))
+			case 1:
+				say(ws, hello("e1", "gap", ts(11)), `{"type":"hub.gap","payload":{"reason":"evicted"},"scope":"all","timestamp":"`+ts(14)+`"}`)
+			case 2:
+				say(ws, hello("e2", "fresh", ts(20)), value(21, "all"))
+			}
+			<-next
+		})
+		x := s.client(Config{}).start()
+		var got []string
+		for range 3 {
+			synctest.Wait()
+			got = append(got, x.newest("P", "k")+" "+x.newest("Pall", "k"))
+			next <- true
+			time.Sleep(5 * time.Second)
+		}
+		close(next)
+		if got, want := strings.Join(got, ", "), "11 12, 11 none, none 21"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
 	})
 }
 

@@ -4,6 +4,7 @@ package client
 
 import (
 	"errors"
+	"io"
 	"net"
 	"sync"
 )
@@ -34,9 +35,10 @@ func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net:
 type line struct {
 	net.Conn
 	mu     sync.Mutex
-	cutIn  int // bytes until the line is cut in Read; -1: never
-	cutOut int // the same in Write
-	read   int // bytes so far
+	cutIn  int  // bytes until the line is cut in Read; -1: never
+	hangUp bool // cut by io.EOF, as a peer does that closes
+	cutOut int  // the same in Write
+	read   int  // bytes so far
 	muted  bool
 	stuck  bool
 	over   chan struct{}
@@ -48,10 +50,13 @@ var errReset = errors.New("connection reset by peer")
 func (l *line) Read(p []byte) (int, error) {
 	for {
 		l.mu.Lock()
-		left := l.cutIn
+		left, hangUp := l.cutIn, l.hangUp
 		l.mu.Unlock()
 		if left == 0 {
 			l.Close()
+			if hangUp {
+				return 0, io.EOF
+			}
 			return 0, errReset
 		}
 		if left > 0 {

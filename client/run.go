@@ -12,27 +12,26 @@ import (
 func (c *Client) loop(ctx context.Context) error {
 	c.setState(State{Phase: Connecting, Stale: true})
 	c.attempt = 0
-	for {
+	for !c.isOver(ctx) {
 		greeted, err := c.connect(ctx)
 		c.heed(err)
 		c.save()
 		switch {
-		case c.isClosed():
-			return nil
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
+		case c.isOver(ctx):
 		case final(err):
 			return err
-		}
-		c.pause(ctx, err, greeted)
-		switch { // before a Token is asked for
-		case c.isClosed():
-			return nil
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
+		default:
+			c.pause(ctx, err, greeted)
 		}
 	}
+	if c.isClosed() {
+		return nil
+	}
+	return context.Cause(ctx)
 }
+
+// isOver says whether Run's caller wants it to end.
+func (c *Client) isOver(ctx context.Context) bool { return ctx.Err() != nil || c.isClosed() }
 
 // rest is where Run has ended, and why.
 func (c *Client) rest(err error) {

@@ -78,6 +78,7 @@ func TestContextEnds(t *testing.T) {
 	}{
 		{"connected", func(*site, *subject) {}},
 		{"waiting", func(s *site, x *subject) { s.setDown(true); s.line().Close() }},
+		{"dialling", func(s *site, x *subject) { s.setHang(true); s.line().Close(); time.Sleep(2 * time.Second) }},
 		{"mute", func(s *site, x *subject) { s.line().mute() }},
 		{"stalled", func(s *site, x *subject) { s.line().stall() }},
 	} {
@@ -104,8 +105,8 @@ func TestContextEnds(t *testing.T) {
 					if err := <-done; err != want {
 						t.Errorf("Run: %v, want %v", err, want)
 					}
-					if took := time.Since(began); took > goodbyeTimeout {
-						t.Errorf("it took %v, want at most %v", took, goodbyeTimeout)
+					if took := time.Since(began); took > time.Second {
+						t.Errorf("it took %v, want at most a second", took)
 					}
 					if got := x.State(); got != (State{Phase: phase, Stale: true}) {
 						t.Errorf("state %+v, want %s", got, phase)
@@ -120,6 +121,35 @@ func TestContextEnds(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestRunWaits for what it has started: a token that is being renewed. And with a
+// context that has ended it starts nothing.
+func TestRunWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, usercast.Config{})
+		asked, returned := 0, false
+		x := s.client(Config{Token: func(ctx context.Context, _ TokenReason) (string, error) {
+			if asked++; asked == 1 {
+				return "alice/90s", nil
+			}
+			<-ctx.Done()
+			time.Sleep(5 * time.Second) // it takes its time
+			returned = true
+			return "", ctx.Err()
+		}}).start()
+		time.Sleep(35 * time.Second)
+		x.stop()
+		if asked != 2 || !returned {
+			t.Errorf("Token was called %d times; the last had returned before Run did: %v", asked, returned)
+		}
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := x.Run(over); !errors.Is(err, context.Canceled) || asked != 2 {
+			t.Errorf("Run with a context that has ended: %v, and Token was called: %v", err, asked != 2)
+		}
+		x.noErrors()
+	})
 }
 
 // TestRunAgain goes on where it stopped; after Close it does not.
@@ -171,6 +201,9 @@ func TestCloseInAHandler(t *testing.T) {
 		if x.err != nil || later != 1 || x.payloads() != "0" {
 			t.Errorf("Run: %v; %d calls; %s", x.err, later, x.payloads())
 		}
+		if saved := snapshot(x, &x.saved); len(saved) == 0 || saved[len(saved)-1] != x.Cursor() {
+			t.Errorf("saved %+v, want the cursor at last, %+v", saved, x.Cursor())
+		}
 	})
 }
 
@@ -202,11 +235,14 @@ func TestReconnect(t *testing.T) {
 		if got := x.State().Phase; got != Connected {
 			t.Errorf("while waiting: %s, want connected", got)
 		}
-		s.tune = func(int, *line) { s.tune = nil; time.Sleep(9 * time.Second) } // the hub is far away
+		s.setHang(true)
 		x.Reconnect()
 		time.Sleep(time.Second)
+		s.setHang(false)
+		if got := x.State(); got.Phase != Reconnecting || !got.RetryAt.IsZero() {
+			t.Errorf("state %+v, want an attempt under way", got)
+		}
 		x.Reconnect()
-		time.Sleep(8 * time.Second)
 		synctest.Wait()
 		if got := x.State(); got.Phase != Connected || got.Attempt != 1 {
 			t.Errorf("while an attempt hangs: %+v, want connected, and no attempt counted", got)

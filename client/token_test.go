@@ -141,7 +141,7 @@ func TestRenewal(t *testing.T) {
 		s := newSite(t, usercast.Config{})
 		i := &issuer{plan: func(int, TokenReason) (string, error) { return "alice/3m", nil }}
 		x := s.client(Config{Token: i.token}).start()
-		time.Sleep(20 * time.Minute)
+		time.Sleep(19 * time.Minute) // nine renewals, and half a period
 		reasons, at := i.asked()
 		if got := len(s.dialled()); got != 1 || x.State().Phase != Connected {
 			t.Errorf("%d connections, %+v; want the first to live", got, x.State())
@@ -153,6 +153,36 @@ func TestRenewal(t *testing.T) {
 			t.Errorf("renewed after %v, want a minute before the end", d)
 		}
 		x.noErrors()
+	})
+}
+
+// TestTokenReasons: a reason holds until a connection is made, not longer.
+func TestTokenReasons(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, usercast.Config{})
+		i := &issuer{plan: func(n int, _ TokenReason) (string, error) {
+			switch n {
+			case 0:
+				return "refused", nil
+			case 1:
+				return "", errors.New("down")
+			case 5:
+				return "alice/-1s", nil
+			}
+			return "alice", nil
+		}}
+		x := s.client(Config{Token: i.token}).start()
+		time.Sleep(10 * time.Second)
+		for range 3 {
+			s.line().Close()
+			time.Sleep(10 * time.Second)
+		}
+		if got, want := i.why(), "connect refused refused connect connect connect expired"; got != want {
+			t.Errorf("asked for as %s, want %s", got, want)
+		}
+		if got := x.State().Phase; got != Connected {
+			t.Errorf("%s, want connected", got)
+		}
 	})
 }
 
