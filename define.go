@@ -149,22 +149,34 @@ func (e EventType[T]) Broadcast(to Broadcaster, userID string, payload T) error 
 	return to.Broadcast(userID, ev)
 }
 
+// A ManyBroadcaster sends one event to several users: a [Hub], or whatever stands
+// before one.
+type ManyBroadcaster interface {
+	BroadcastMany(ctx context.Context, userIDs []string, ev Event) error
+}
+
 // BroadcastMany sends one event to several users, as [Hub.BroadcastMany] does.
-func (e EventType[T]) BroadcastMany(ctx context.Context, h *Hub, userIDs []string, payload T) error {
+func (e EventType[T]) BroadcastMany(ctx context.Context, to ManyBroadcaster, userIDs []string, payload T) error {
 	ev, err := e.Event(payload)
 	if err != nil {
 		return err
 	}
-	return h.BroadcastMany(ctx, userIDs, ev)
+	return to.BroadcastMany(ctx, userIDs, ev)
+}
+
+// An AllBroadcaster sends one event to every connection: a [Hub], or whatever
+// stands before one.
+type AllBroadcaster interface {
+	BroadcastAll(ctx context.Context, ev Event) error
 }
 
 // BroadcastAll sends the event to every connection, as [Hub.BroadcastAll] does.
-func (e EventType[T]) BroadcastAll(ctx context.Context, h *Hub, payload T) error {
+func (e EventType[T]) BroadcastAll(ctx context.Context, to AllBroadcaster, payload T) error {
 	ev, err := e.Event(payload)
 	if err != nil {
 		return err
 	}
-	return h.BroadcastAll(ctx, ev)
+	return to.BroadcastAll(ctx, ev)
 }
 
 // fits says why an event, sent by whatever means under the name of a definition,

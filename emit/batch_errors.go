@@ -11,8 +11,7 @@ import (
 // classOf returns the class of a type of event, or an error for one that Define
 // has not made.
 func classOf[P any](event usercast.EventType[P]) (class usercast.Class, err error) {
-	class, err = guarded("Class", event.Class)
-	if err != nil {
+	if class = event.Class(); class == 0 {
 		return 0, errors.New("missing; usercast.Define makes one")
 	}
 	return class, nil

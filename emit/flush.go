@@ -8,16 +8,6 @@ import (
 	"github.com/usercast-go/usercast"
 )
 
-// What an outbox may send to beside a Broadcaster; a hub is both.
-type (
-	manyBroadcaster interface {
-		BroadcastMany(ctx context.Context, userIDs []string, ev usercast.Event) error
-	}
-	allBroadcaster interface {
-		BroadcastAll(ctx context.Context, ev usercast.Event) error
-	}
-)
-
 // Flush sends what was collected, in order. It may be called again, and sends then
 // what came since. An event that cannot be sent is logged and counted, and the others
 // go on; the error joins the first few of those and says how many more there were. It
@@ -121,12 +111,12 @@ func (o *Outbox) deliver(e *entry) (err error) {
 	// No context: what is sent has happened, whether or not the request still lives.
 	switch e.kind {
 	case toMany:
-		if many, ok := o.to.(manyBroadcaster); ok {
+		if many, ok := o.to.(usercast.ManyBroadcaster); ok {
 			return many.BroadcastMany(context.Background(), e.users, e.ev)
 		}
 		return oneByOne(o.to, e)
 	case toAll:
-		return o.to.(allBroadcaster).BroadcastAll(context.Background(), e.ev) // it can: see collecting
+		return o.to.(usercast.AllBroadcaster).BroadcastAll(context.Background(), e.ev) // it can: see collecting
 	default:
 		return o.to.Broadcast(e.user, e.ev)
 	}

@@ -122,7 +122,7 @@ func (o *Outbox) BroadcastMany(ctx context.Context, userIDs []string, ev usercas
 func (o *Outbox) BroadcastAll(ctx context.Context, ev usercast.Event) error {
 	err := ctx.Err()
 	if err == nil && o.usable() {
-		if _, ok := o.to.(allBroadcaster); !ok {
+		if _, ok := o.to.(usercast.AllBroadcaster); !ok {
 			err = fmt.Errorf("emit: %s: %T cannot broadcast to everyone: it has no method BroadcastAll", clip(ev.Type), o.to)
 		}
 	}
