@@ -14,7 +14,8 @@
 // # Promises
 //
 //   - Handlers see every event once and in order, per scope, across reconnects; what
-//     they do not see is told by Config.OnGap.
+//     they do not see is told by Config.OnGap. After a gap, newest values (of class
+//     Latest) may come again.
 //   - The cursor moves when the handlers of an event have run, and passes a gap when
 //     OnGap has returned. A program that keeps it ([Config].SaveCursor) and dies sees
 //     some events again, and misses none that the hub still has.
@@ -25,7 +26,7 @@
 //   - A token that is refused at a handshake is asked for again after at least
 //     MinBackoff. One that ends is renewed in place, a minute before.
 //   - A connection that has been silent for the hub's heartbeat and 5 s is asked by
-//     "ping", and replaced if nothing comes for 3 s. None is replaced unasked.
+//     "ping", and replaced if nothing comes for 3 s. None is given up unasked.
 //   - What a handler or callback does wrong goes to Config.OnError and disturbs nobody.
 //
 // What the hub says by close code, or by HTTP before the upgrade:

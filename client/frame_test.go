@@ -129,7 +129,7 @@ func TestBadHello(t *testing.T) {
 					if st := x.State(); st.Phase != Reconnecting {
 						t.Errorf("state %+v, want reconnecting", st)
 					}
-					time.Sleep(1)
+					time.Sleep(time.Nanosecond)
 					synctest.Wait()
 				}
 				if got := x.State().Phase; got != Connected || x.payloads() != "" {

@@ -121,7 +121,7 @@ func TestPanics(t *testing.T) {
 			Cursor:     usercast.Cursor{Epoch: "gone", LastEventTs: 1},
 		})
 		x.On("E", func(Event) { panic(fmt.Errorf("handler %d", 1)) })
-		On(x.Client, "E", func(int, Meta) { var m map[int]int; m[0] = 1 })
+		On(x.Client, "E", func(n int, _ Meta) { _ = make([]int, n)[n] })
 		after := 0
 		x.On("E", func(Event) { after++ })
 		x.start()
@@ -140,13 +140,13 @@ func TestPanics(t *testing.T) {
 			if !errors.Is(err, usercast.ErrPanic) || !strings.Contains(err.Error(), "handlers.go") {
 				t.Errorf("OnError: %v, want ErrPanic with a stack", err)
 			}
-			for _, what := range []string{"OnState", "OnConnect", "OnGap", "SaveCursor", "handler 1", "nil map"} {
+			for _, what := range []string{"OnState", "OnConnect", "OnGap", "SaveCursor", "handler 1", "out of range"} {
 				if line, _, _ := strings.Cut(err.Error(), "\n"); strings.Contains(line, what) {
 					texts[what]++
 				}
 			}
 		}
-		for what, least := range map[string]int{"OnState": 3, "OnConnect": 1, "OnGap": 1, "SaveCursor": 1, "handler 1": 2, "nil map": 2} {
+		for what, least := range map[string]int{"OnState": 3, "OnConnect": 1, "OnGap": 1, "SaveCursor": 1, "handler 1": 2, "out of range": 2} {
 			if texts[what] < least {
 				t.Errorf("%s: %d panics were reported, want %d", what, texts[what], least)
 			}

@@ -27,7 +27,7 @@ func TestMutedSocket(t *testing.T) {
 				if got := len(s.dialled()); got != 1 || x.State().Phase != Connected {
 					t.Errorf("before the answer is late: %d connections, %+v", got, x.State())
 				}
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				synctest.Wait()
 				if got, want := x.journal(), "hello fresh, hello resumed, E"; got != want {
 					t.Errorf("got %s, want %s", got, want)

@@ -386,7 +386,7 @@ func TestConnectTimeout(t *testing.T) {
 				if st := x.State(); st.Phase != Connecting {
 					t.Errorf("a moment before: %+v", st)
 				}
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				synctest.Wait()
 				st := x.State()
 				if st.Phase != Reconnecting || st.Reason != "timeout" || !st.RetryAt.Equal(began.Add(11*time.Second)) {
