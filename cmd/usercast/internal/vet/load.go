@@ -31,7 +31,7 @@ type Config struct {
 // A Result is what was found.
 type Result struct {
 	Findings []Finding // by place
-	Notes    []string  // what could not be looked at, and why
+	Notes    []string  // what is left out, and why
 }
 
 // Check loads a program, its dependencies as far as they have to do with events, and
@@ -127,6 +127,19 @@ func concerned(roots []*packages.Package) (paths []string, complete bool) {
 	return paths, complete
 }
 
+// mainsOf returns, for each package, the main packages that have it in them.
+func mainsOf(pkgs []*packages.Package) map[string][]string {
+	mains := map[string][]string{}
+	for _, m := range pkgs {
+		if m.Name == "main" {
+			packages.Visit([]*packages.Package{m}, nil, func(p *packages.Package) {
+				mains[p.PkgPath] = append(mains[p.PkgPath], m.PkgPath)
+			})
+		}
+	}
+	return mains
+}
+
 // look runs the checks.
 func (cfg *Config) look(pkgs []*packages.Package, wanted map[string]bool, complete bool) (*Result, error) {
 	// Dependencies come as their compilers' summaries, without a source to look at;
@@ -141,6 +154,7 @@ func (cfg *Config) look(pkgs []*packages.Package, wanted map[string]bool, comple
 	if err != nil {
 		return nil, err
 	}
+	mains := mainsOf(pkgs)
 	var units []unit
 	result := new(Result)
 	checks := func(name string) bool { return slices.Contains(cfg.Checks, name) }
@@ -150,7 +164,7 @@ func (cfg *Config) look(pkgs []*packages.Package, wanted map[string]bool, comple
 		}
 		path := act.Package.PkgPath
 		if act.Analyzer == Summaries {
-			units = append(units, unit{path: path, asked: wanted[path], summary: act.Result.(*Summary)})
+			units = append(units, unit{path: path, asked: wanted[path], summary: act.Result.(*Summary), mains: mains[path]})
 			continue
 		}
 		for _, d := range act.Diagnostics {
@@ -163,16 +177,15 @@ func (cfg *Config) look(pkgs []*packages.Package, wanted map[string]bool, comple
 	p := newProgram(units, complete)
 	for _, c := range []struct {
 		name string
-		find func() ([]Finding, string)
+		find func() ([]Finding, []string)
 	}{{NeverSent, p.neverSent}, {Undefined, p.undefined}} {
 		if !checks(c.name) {
 			continue
 		}
-		found, note := c.find()
+		found, notes := c.find()
 		result.Findings = append(result.Findings, found...)
-		if note != "" {
-			result.Notes = append(result.Notes, note)
-		}
+		slices.Sort(notes)
+		result.Notes = append(result.Notes, slices.Compact(notes)...)
 	}
 	slices.SortFunc(result.Findings, func(a, b Finding) int {
 		return cmp.Or(strings.Compare(a.Pos.Filename, b.Pos.Filename), cmp.Compare(a.Pos.Line, b.Pos.Line),

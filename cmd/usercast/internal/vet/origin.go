@@ -75,11 +75,11 @@ func (f *flows) function(fn *ssa.Function) {
 				}
 			case *ssa.MakeInterface: // by reflection its fields may be set
 				if p, ok := instr.X.Type().Underlying().(*types.Pointer); ok && holdsEvent(p.Elem(), 4) {
-					f.unknown(instr.Pos())
+					f.unknown(placeOf(instr))
 				}
 			case *ssa.ChangeType:
 				if isEvent(instr.Type()) && !isEvent(instr.X.Type()) {
-					f.unknown(instr.Pos())
+					f.unknown(placeOf(instr))
 				}
 			}
 			f.taken(instr)
@@ -98,6 +98,23 @@ func (f *flows) unknown(at token.Pos) {
 	f.into.Sinks = append(f.into.Sinks, Sink{Sent, Origin{Unknown: true, Pos: f.pass.Fset.Position(at)}})
 }
 
+// placeOf returns the place of a value, or of what it is used for: a conversion that
+// nobody has written has none.
+func placeOf(v interface {
+	ssa.Value
+	ssa.Instruction
+}) token.Pos {
+	if v.Pos().IsValid() {
+		return v.Pos()
+	}
+	for _, r := range *v.Referrers() {
+		if r.Pos().IsValid() {
+			return r.Pos()
+		}
+	}
+	return v.Parent().Pos()
+}
+
 // valueAt returns the place of the value that is stored at a place.
 func (f *flows) valueAt(at token.Pos) token.Pos {
 	if value, ok := f.places.values[at]; ok {
@@ -106,7 +123,8 @@ func (f *flows) valueAt(at token.Pos) token.Pos {
 	return at
 }
 
-// holdsEvent says whether a type has an Event in it, not deeper than so many levels.
+// holdsEvent says whether a type has an Event in it that others can set, not deeper
+// than so many levels.
 func holdsEvent(t types.Type, levels int) bool {
 	if isEvent(t) {
 		return true
@@ -125,7 +143,7 @@ func holdsEvent(t types.Type, levels int) bool {
 		return holdsEvent(t.Elem(), levels-1)
 	case *types.Struct:
 		for field := range t.Fields() {
-			if holdsEvent(field.Type(), levels-1) {
+			if field.Exported() && holdsEvent(field.Type(), levels-1) {
 				return true
 			}
 		}

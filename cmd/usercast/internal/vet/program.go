@@ -28,6 +28,13 @@ type unit struct {
 	path    string
 	asked   bool // about this one findings are wanted
 	summary *Summary
+	// mains are the main packages that import it, directly or not, by their paths.
+	mains []string
+}
+
+// defines says whether the package has definitions.
+func (u *unit) defines() bool {
+	return len(u.summary.Defs) > 0 || slices.ContainsFunc(u.summary.Sinks, func(s Sink) bool { return s.Kind != Sent })
 }
 
 // A program is what all packages together say.
@@ -38,8 +45,7 @@ type program struct {
 	sent     []named         // names of events that are sent by their names
 	defined  map[string]bool // names of definitions
 	prefixes []string        // of emit.DefineJobs
-	own      bool            // the program has a definition of its own
-	unknown  [3]*token.Position
+	unknown  [3][]place      // where names come from somewhere, by what they are for
 
 	params map[Param]map[Kind]bool // those that were followed already
 }
@@ -49,12 +55,22 @@ type named struct {
 	unit *unit
 }
 
+type place struct {
+	token.Position
+	unit *unit
+}
+
+// together says whether two packages are in one program: a workspace may have several,
+// and what has no main may be in any.
+func together(a, b *unit) bool {
+	return len(a.mains) == 0 || len(b.mains) == 0 || slices.ContainsFunc(a.mains, func(m string) bool { return slices.Contains(b.mains, m) })
+}
+
 func newProgram(units []unit, complete bool) *program {
 	p := &program{units: units, complete: complete, defined: map[string]bool{}, params: map[Param]map[Kind]bool{}}
 	for i := range p.units {
 		u := &p.units[i]
 		for _, d := range u.summary.Defs {
-			p.own = true
 			if d.Name != "" {
 				p.defined[d.Name] = true
 			}
@@ -77,32 +93,42 @@ func (p *program) flow(u *unit, kind Kind, o Origin, certain bool) {
 		case kind == Sent && certain:
 			p.sent = append(p.sent, named{c, u})
 		case kind == Defined:
-			p.own, p.defined[c.Value] = true, true
+			p.defined[c.Value] = true
 		case kind == Prefixed:
 			prefix := c.Value
 			if prefix == "" {
 				prefix = "JOB" // as emit.DefineJobs says
 			}
-			p.own, p.prefixes = true, append(p.prefixes, prefix+"_")
+			p.prefixes = append(p.prefixes, prefix+"_")
 		}
 	}
 	if o.Unknown {
-		p.guess(kind, o.Pos)
+		p.guess(u, kind, o.Pos)
 	}
 	for _, param := range o.Params {
-		p.follow(kind, param, o.Pos)
+		p.follow(u, kind, param, o.Pos)
 	}
 }
 
 // guess notes that a name may be any.
-func (p *program) guess(kind Kind, at token.Position) {
-	if p.unknown[kind] == nil {
-		p.unknown[kind] = &at
+func (p *program) guess(u *unit, kind Kind, at token.Position) {
+	p.unknown[kind] = append(p.unknown[kind], place{at, u})
+}
+
+// guessed returns where in a package's program a name may be any.
+func (p *program) guessed(u *unit, kinds ...Kind) (at token.Position, ok bool) {
+	for _, kind := range kinds {
+		for _, place := range p.unknown[kind] {
+			if together(u, place.unit) {
+				return place.Position, true
+			}
+		}
 	}
+	return at, false
 }
 
 // follow asks all callers of a function what they give it.
-func (p *program) follow(kind Kind, param Param, at token.Position) {
+func (p *program) follow(from *unit, kind Kind, param Param, at token.Position) {
 	if p.params[param] == nil {
 		p.params[param] = map[Kind]bool{}
 	}
@@ -111,12 +137,12 @@ func (p *program) follow(kind Kind, param Param, at token.Position) {
 	}
 	p.params[param][kind] = true
 	if param.Exported && !p.complete {
-		p.guess(kind, at) // called by whoever imports it
+		p.guess(from, kind, at) // called by whoever imports it
 	}
 	for i := range p.units {
 		u := &p.units[i]
 		if u.summary.Taken[param.Function] {
-			p.guess(kind, at)
+			p.guess(u, kind, at)
 		}
 		for _, c := range u.summary.Calls {
 			index := param.Index
@@ -134,19 +160,21 @@ func (p *program) follow(kind Kind, param Param, at token.Position) {
 }
 
 // neverSent finds definitions that nothing in the program can send.
-func (p *program) neverSent() (found []Finding, note string) {
-	if at := p.unknown[Sent]; at != nil {
-		return nil, fmt.Sprintf("%s: events are sent by names that are made while the program runs, so any definition may be used: nothing is said of those that are never broadcast", at)
-	}
+func (p *program) neverSent() (found []Finding, notes []string) {
 	for i := range p.units {
 		u := &p.units[i]
 		for _, d := range u.summary.Defs {
-			if u.asked && d.Name != "" && d.Var != "" && !p.mayBeSent(u, d) {
-				found = append(found, Finding{NeverSent, u.path, d.Pos, fmt.Sprintf("event %s is defined and never broadcast", d.Name)})
+			if !u.asked || d.Name == "" || d.Var == "" || p.mayBeSent(u, d) {
+				continue
 			}
+			if at, ok := p.guessed(u, Sent); ok {
+				notes = append(notes, fmt.Sprintf("%s: events are sent by names that are made while the program runs, and may be any: of definitions that are never broadcast nothing is said", at))
+				continue
+			}
+			found = append(found, Finding{NeverSent, u.path, d.Pos, fmt.Sprintf("event %s is defined and never broadcast", d.Name)})
 		}
 	}
-	return found, ""
+	return found, notes
 }
 
 func (p *program) mayBeSent(u *unit, d Def) bool {
@@ -163,18 +191,15 @@ func (p *program) mayBeSent(u *unit, d Def) bool {
 }
 
 // undefined finds names of events that no definition has. A program without any
-// definition has its reasons.
-func (p *program) undefined() (found []Finding, note string) {
-	if !p.own {
-		return nil, ""
-	}
-	for _, kind := range []Kind{Defined, Prefixed} {
-		if at := p.unknown[kind]; at != nil {
-			return nil, fmt.Sprintf("%s: events are defined by names that are made while the program runs: nothing is said of names without a definition", at)
-		}
-	}
+// definition has its reasons, and so has a package that none with definitions uses.
+func (p *program) undefined() (found []Finding, notes []string) {
+	defining := p.defining()
 	for _, n := range p.sent {
-		if !n.unit.asked || n.Value == "" || p.defined[n.Value] || slices.ContainsFunc(p.prefixes, func(s string) bool { return strings.HasPrefix(n.Value, s) }) {
+		if !n.unit.asked || !defining(n.unit) || n.Value == "" || p.defined[n.Value] || slices.ContainsFunc(p.prefixes, func(s string) bool { return strings.HasPrefix(n.Value, s) }) {
+			continue
+		}
+		if at, ok := p.guessed(n.unit, Defined, Prefixed); ok {
+			notes = append(notes, fmt.Sprintf("%s: events are defined by names that are made while the program runs: of names without a definition nothing is said", at))
 			continue
 		}
 		text := fmt.Sprintf("event %q has no definition", n.Value)
@@ -183,7 +208,27 @@ func (p *program) undefined() (found []Finding, note string) {
 		}
 		found = append(found, Finding{Undefined, n.unit.path, n.Pos, text})
 	}
-	return found, ""
+	return found, notes
+}
+
+// defining says of a unit whether it belongs to a program that has definitions.
+func (p *program) defining() func(*unit) bool {
+	any := false
+	mains := map[string]bool{}
+	for i := range p.units {
+		if u := &p.units[i]; u.defines() {
+			any = true
+			for _, m := range u.mains {
+				mains[m] = true
+			}
+		}
+	}
+	return func(u *unit) bool {
+		if len(u.mains) == 0 {
+			return any
+		}
+		return slices.ContainsFunc(u.mains, func(m string) bool { return mains[m] })
+	}
 }
 
 // nearest returns the name that differs least, by two letters at most.

@@ -27,6 +27,8 @@ var programs = []struct {
 	{"undefined", nil},
 	{"computed", []string{"main.go:14:46: events are sent by names that are made"}},
 	{"decoded", []string{"events are sent by names that are made"}},
+	{"takenfunc", []string{"takenfunc/main.go:14:70: events are sent by names that are made"}},
+	{"takenmethod", []string{"takenmethod/main.go:16:79: events are sent by names that are made"}},
 	{"nodefs", nil},
 	{"library", nil},
 	{"dyndefs", []string{"events are defined by names that are made"}},
@@ -135,10 +137,14 @@ func TestCheckReportsWhatWasAskedFor(t *testing.T) {
 
 // All work modules are the program unless it is said otherwise, whatever the pattern.
 func TestCheckLooksAtTheWholeModule(t *testing.T) {
-	got := check(t, Config{Patterns: []string{"./neversent/events"}, Checks: []string{NeverSent}})
-	// Some other program of the module makes its names while it runs.
-	if len(got.Findings) != 0 || len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "made while the program runs") {
-		t.Errorf("got %v and %q, want a note alone", got.Findings, got.Notes)
+	got := check(t, Config{Patterns: []string{"./neversent/events"}, Checks: []string{NeverSent, Undefined}})
+	// Other programs of the module make names while they run, which is their affair.
+	if lines := linesOf(got.Findings); !slices.Equal(lines, wanted(t, "neversent/events")) || len(got.Notes) != 0 {
+		t.Errorf("got %v and %q", lines, got.Notes)
+	}
+	got = check(t, Config{Patterns: []string{"./nodefs/..."}})
+	if len(got.Findings)+len(got.Notes) != 0 {
+		t.Errorf("a program without definitions: got %v and %q", got.Findings, got.Notes)
 	}
 }
 

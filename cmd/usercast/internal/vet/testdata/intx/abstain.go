@@ -122,6 +122,19 @@ func (s *server) someBroadcaster(to usercast.Broadcaster, user string, p orders,
 	tx.Commit()
 }
 
+func (s *server) chosenElsewhere(user string, out *emit.Outbox) {
+	tx, err := s.db.Begin()
+	if err != nil {
+		return
+	}
+	var to usercast.Broadcaster = s.hub
+	choose(&to, out)
+	to.Broadcast(user, usercast.Event{})
+	tx.Commit()
+}
+
+func choose(to *usercast.Broadcaster, out *emit.Outbox) { *to = out }
+
 // Closures run some time, and so do other goroutines and what is deferred.
 func (s *server) later(user string) error {
 	tx, err := s.db.Begin()

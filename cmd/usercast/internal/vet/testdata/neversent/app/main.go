@@ -57,3 +57,13 @@ func look(ev usercast.Event) bool {
 	}
 	return ev.Type == events.Compared.Name() && events.Classed.Class() == usercast.Buffered
 }
+
+// What it holds nobody else can set.
+type recorder struct{ last usercast.Event }
+
+func (r *recorder) Broadcast(_ string, ev usercast.Event) error {
+	r.last = ev
+	return nil
+}
+
+var to usercast.Broadcaster = new(recorder)

@@ -56,8 +56,16 @@ func main() {
 
 	s := &send.Sender{To: to}
 	s.Send("alice", "UN_CREATED", nil)
-	s.Send("alice", "UN_BY_METHOD", nil)      // want `UN_BY_METHOD`
-	go send.Far(to, "UN_BY_FUNCTION", "text") // want `UN_BY_FUNCTION`
+	s.Send(
+		"alice",
+		"UN_BY_METHOD", // want `UN_BY_METHOD`
+		nil)
+	either := "UN_CREATED"
+	if len(name) > 3 {
+		either = "UN_EITHER"
+	}
+	to.Broadcast("alice", usercast.Event{Type: either}) // want `UN_EITHER`
+	go send.Far(to, "UN_BY_FUNCTION", "text")           // want `UN_BY_FUNCTION`
 	notify := func(typ string) { to.Broadcast("alice", usercast.Event{Type: typ}) }
 	notify("UN_BY_CLOSURE") // want `UN_BY_CLOSURE`
 	var sender interface {
