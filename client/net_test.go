@@ -92,38 +92,40 @@ func TestOnTCP(t *testing.T) {
 		{"wss", secureHub, Config{URL: strings.Replace(secure.URL, "http", "ws", 1), HTTPClient: secure.Client()}},
 		{"TLS by Dial", secureHub, Config{URL: "ws://hub", Dial: secureDial}},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			before := runtime.NumGoroutine()
-			got := make(chan string, 1)
-			tt.cfg.Token = func(context.Context, TokenReason) (string, error) { return "alice", nil }
-			tt.cfg.Logger = quiet
-			tt.cfg.OnError = func(err error) { t.Errorf("OnError: %v", err) }
-			c, err := New(tt.cfg)
-			if err != nil {
-				t.Fatal(err)
-			}
-			On(c, "E", func(s string, _ Meta) { got <- s })
-			ctx, cancel := context.WithCancel(t.Context())
-			done := make(chan error, 1)
-			go func() { done <- c.Run(ctx) }()
-			await(t, "live", func() bool { return !c.State().Stale })
-			if err := tt.hub.Broadcast("alice", usercast.Event{Type: "E", Payload: tt.name}); err != nil {
-				t.Fatal(err)
-			}
-			if s := <-got; s != tt.name {
-				t.Errorf("got %q, want %q", s, tt.name)
-			}
-			if err := c.Send(ctx, []byte("hello")); err != nil {
-				t.Errorf("Send: %v", err)
-			}
-			cancel()
-			if err := <-done; !errors.Is(err, context.Canceled) {
-				t.Errorf("Run: %v, want context.Canceled", err)
-			}
-			await(t, "the hub's end", func() bool { return tt.hub.Connections("alice") == 0 })
-			await(t, "goroutines back to where they were", func() bool { return runtime.NumGoroutine() <= before })
-		})
+		t.Run(tt.name, func(t *testing.T) { thereAndBack(t, tt.hub, tt.cfg) })
 	}
+}
+
+func thereAndBack(t *testing.T, hub *usercast.Hub, cfg Config) {
+	before := runtime.NumGoroutine()
+	got := make(chan string, 1)
+	cfg.Token = func(context.Context, TokenReason) (string, error) { return "alice", nil }
+	cfg.Logger = quiet
+	cfg.OnError = func(err error) { t.Errorf("OnError: %v", err) }
+	c, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	On(c, "E", func(s string, _ Meta) { got <- s })
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx) }()
+	await(t, "live", func() bool { return !c.State().Stale })
+	if err := hub.Broadcast("alice", usercast.Event{Type: "E", Payload: t.Name()}); err != nil {
+		t.Fatal(err)
+	}
+	if s := <-got; s != t.Name() {
+		t.Errorf("got %q, want %q", s, t.Name())
+	}
+	if err := c.Send(ctx, []byte("hello")); err != nil {
+		t.Errorf("Send: %v", err)
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("Run: %v, want context.Canceled", err)
+	}
+	await(t, "the hub's end", func() bool { return hub.Connections("alice") == 0 })
+	await(t, "goroutines back to where they were", func() bool { return runtime.NumGoroutine() <= before })
 }
 
 // TestLeavesNothing: many runs that end in every way leave no goroutine behind.

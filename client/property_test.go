@@ -215,7 +215,6 @@ func (w *world) play(seen *tally) {
 }
 
 func (w *world) step() string {
-	line := w.site.newest()
 	switch n := w.r.IntN(100); {
 	case n < 40:
 		k := 1 + w.r.IntN(4)
@@ -239,6 +238,15 @@ func (w *world) step() string {
 			w.send(usercast.Event{Type: "E"}, false)
 		}
 		return "burst"
+	default:
+		return w.harm(n)
+	}
+}
+
+// harm is what goes wrong between client and hub, and what is done about it.
+func (w *world) harm(n int) string {
+	line := w.site.newest()
+	switch {
 	case n < 69 && line != nil:
 		line.Close()
 		return "cut"
