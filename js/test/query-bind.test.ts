@@ -75,6 +75,27 @@ describe("updates", () => {
     expect(s.data(["n"])).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 
+  test("keep their order when they concern different queries", async () => {
+    const s = stage({
+      ...calm,
+      events: {
+        COUNT: (n) => ({ queryKey: ["n"], update: (old: never) => [...(old as number[]), n] }),
+        JOB_PROGRESS: ({ progress }) => update(["n", "b"], (old: number[]) => [...old, progress]),
+      },
+    });
+    await s.show(["n", "a"], [0]); // was fetched: there is more to wait for
+    s.queryClient.setQueryData(["n", "b"], [0]);
+    await s.up();
+    s.socket.event("COUNT", 1, 1);
+    s.socket.event("JOB_PROGRESS", 2, { jobId: "1", progress: 2 });
+    s.socket.event("COUNT", 3, 3);
+    await settle();
+    expect([s.data(["n", "a"]), s.data(["n", "b"])]).toEqual([
+      [0, 1, 3],
+      [0, 1, 2, 3],
+    ]);
+  });
+
   test("are not undone by the answer of a fetch from before them, and that fetch is made again", async () => {
     const s = stage({ ...calm, events: { PENDING_CREATED: ({ order }) => put(order) } });
     await s.show(orders, [{ id: "1" }]);
@@ -93,7 +114,25 @@ describe("updates", () => {
     expect(s.data(orders)).toEqual([{ id: "1" }, { id: "2" }, { id: "3" }]);
   });
 
-  test("during the first fetch: it is not cancelled, and made again when it has answered", async () => {
+  test("wait until a cancellation is over", async () => {
+    const s = stage({ ...calm, events: { PENDING_CREATED: ({ order }) => put(order) } });
+    await s.show(orders, []);
+    await s.up();
+    let over = () => {};
+    vi.spyOn(s.queryClient, "cancelQueries").mockReturnValue(
+      new Promise((resolve) => {
+        over = resolve;
+      }),
+    );
+    s.socket.event("PENDING_CREATED", 1, { order: { id: "1" } });
+    await settle();
+    expect(s.data(orders)).toEqual([]);
+    over();
+    await settle();
+    expect(s.data(orders)).toEqual([{ id: "1" }]);
+  });
+
+  test("an invalidation meets the first fetch: it is made again when it has answered", async () => {
     const s = stage({ ...calm, events: { PENDING_CREATED: [{ queryKey: orders }] } });
     await s.up();
     await s.show(orders);
@@ -114,6 +153,8 @@ describe("updates", () => {
     s.socket.event("PENDING_CREATED", 1, { order: { id: "2" } });
     await settle();
     s.fetches[0]?.answer([{ id: "1" }]); // read before the order was written
+    await settle();
+    expect(s.data(orders)).toEqual([{ id: "1" }]); // it was not cancelled: what is shown is better than nothing
     await pass(500);
     expect(s.fetches).toHaveLength(2);
     s.fetches[1]?.answer([{ id: "1" }, { id: "2" }]);

@@ -47,8 +47,9 @@ export function tidy() {
 export function stage(options: BindOptions<Events> = {}, clientOptions: Partial<Options> = {}) {
   const b = bench<Events>(clientOptions);
   counted(b.client);
-  // gcTime: timers of its own would hide one that the binding forgets.
-  const queryClient = new QueryClient({ defaultOptions: { queries: { gcTime: Infinity, retry: false } } });
+  // No timers but the binding's, and no fetches but those that it causes.
+  const queries = { gcTime: Infinity, retry: false, refetchOnReconnect: false, refetchOnWindowFocus: false };
+  const queryClient = new QueryClient({ defaultOptions: { queries } });
   const fetches: Fetch[] = [];
   const queryFn = ({ queryKey }: { queryKey: QueryKey }) =>
     new Promise<unknown>((answer, fail) => fetches.push({ key: queryKey, answer, fail }));

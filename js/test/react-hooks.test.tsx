@@ -38,6 +38,10 @@ describe("HubProvider", () => {
     expect(s.sockets).toHaveLength(1);
     await s.up();
     expect(page.container.textContent).toBe("connectedconnected");
+    const retain = vi.spyOn(s.client, "retain");
+    page.rerender(<Run run={run} />);
+    expect(page.container.textContent).toBe("connected");
+    expect(retain).not.toHaveBeenCalled();
     page.unmount();
     await settle();
     expect(s.sockets).toHaveLength(1);
@@ -69,16 +73,16 @@ describe("HubProvider", () => {
       seen.add(useClient());
       return useConnectionState().phase;
     };
-    const tree = (
+    const tree = () => (
       <StrictMode>
         <HubProvider create={create}>
           <Run run={run} />
         </HubProvider>
       </StrictMode>
     );
-    const page = render(tree);
+    const page = render(tree());
     await act(settle);
-    page.rerender(tree);
+    page.rerender(tree());
     await act(settle);
     expect(seen.size).toBe(1);
     expect(made.flatMap((b) => b.sockets)).toHaveLength(1);

@@ -239,8 +239,6 @@ describe("refetch", () => {
     expect(asked).toHaveLength(1);
     await act(async () => asked[0]?.answer({ status: "progress", progress: 30 }));
     expect(result.current).toEqual({ status: "progress", progress: 30, stale: false });
-    await act(() => vi.advanceTimersByTimeAsync(60_000)); // `attempt` is 0 again: no news of the job
-    expect(asked).toHaveLength(1);
   });
 
   test("mounted on a connection that is live: once", async () => {
@@ -262,6 +260,10 @@ describe("refetch", () => {
     expect(asked[0]?.signal.aborted).toBe(true);
     await act(async () => asked[0]?.answer({ status: "progress", progress: 10 }));
     expect(result.current).toMatchObject({ progress: 40, stale: false });
+    await act(async () => gap(s, 5));
+    await act(async () => progress(s, 6, 60));
+    await act(async () => asked[1]?.fail(new DOMException("aborted", "AbortError"))); // as fetch does
+    expect(result.current).toEqual({ jobId: "1", progress: 60, label: "at 60", status: "progress", stale: false });
   });
 
   test("a gap while it is asked: the question is put again, the first answer is void", async () => {
@@ -287,6 +289,9 @@ describe("refetch", () => {
     await act(async () => asked[0]?.answer({ status: "progress", progress: 10 }));
     expect(result.current).toMatchObject({ status: "unknown", stale: true });
     await act(async () => s.socket.up(0));
+    expect(asked).toHaveLength(2);
+    await act(() => vi.advanceTimersByTimeAsync(6_000)); // the backoff is reset: no reason to ask again
+    expect(s.client.state.attempt).toBe(0);
     expect(asked).toHaveLength(2);
   });
 
@@ -390,6 +395,17 @@ describe("options", () => {
       { wrapper: s.around },
     );
     expect(result.current).toEqual(["progress", "unknown"]);
+  });
+
+  test("progress that is no latest value is heard, and does not come back later", async () => {
+    const s = stage();
+    const { result } = renderHook(() => useProgress("1"), { wrapper: s.around });
+    await s.up();
+    await act(async () => s.socket.event("JOB_PROGRESS", 1, { jobId: "1", progress: 40 }, { key }));
+    expect(result.current).toMatchObject({ status: "progress", progress: 40 });
+    await act(async () => s.socket.event("JOB_QUEUED", 2, { jobId: "1", entityName: "o" }, { key }));
+    await s.again(2);
+    expect(result.current).toMatchObject({ status: "queued", stale: false });
   });
 
   test("other words for the end", async () => {

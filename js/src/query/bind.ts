@@ -26,8 +26,8 @@ export type Rule<P> =
   | ((payload: P, meta: Meta) => Target | readonly Target[] | undefined | void);
 
 /** By type of event, or by a prefix of it. */
-export type Rules<M extends object> = { readonly [K in keyof M & string]?: Rule<M[K]> } & {
-  readonly [pattern: `${string}*`]: Rule<unknown>;
+export type Rules<M extends object> = {
+  readonly [K in (keyof M & string) | `${string}*`]?: Rule<K extends keyof M ? M[K] : unknown>;
 };
 
 export interface BindOptions<M extends object> {
@@ -102,11 +102,11 @@ export function bindQueryClient<M extends object = EventMap>(
     flushing = undefined;
     const now = new Set<Query>();
     for (const query of doubtful) {
-      if (bound && cache.get(query.queryHash) === query && first(query)) continue;
+      if (cache.get(query.queryHash) === query && first(query)) continue;
       doubtful.delete(query);
       now.add(query);
     }
-    if (now.size) queryClient.invalidateQueries({ predicate: (query) => now.has(query) });
+    queryClient.invalidateQueries({ predicate: (query) => now.has(query) });
     doubt();
   }
 
@@ -118,7 +118,7 @@ export function bindQueryClient<M extends object = EventMap>(
     const known = { ...some, predicate: ({ state }: Query) => state.data !== undefined };
     // Written data counts as new, and these are not, whatever is written.
     const old = cache.findAll(some).filter(({ state }) => state.isInvalidated || state.fetchStatus !== "idle");
-    // It puts back what was there before the fetch, so nothing can be written before it has ended.
+    // It puts back what was there before the fetch, and says when: what is written before that may be undone.
     await queryClient.cancelQueries(known);
     queryClient.setQueriesData(known, update as (old: unknown) => unknown);
     doubt(old);

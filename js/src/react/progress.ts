@@ -50,7 +50,7 @@ export type Progress<M extends object, T extends string> = Omit<JobFields<M, T>,
 };
 
 /** "progress" of JOB_PROGRESS. */
-export type JobStatus<M extends object> = Lowercase<LastWord<keyof M & string>>;
+export type JobStatus<M extends object> = string extends keyof M ? string : Lowercase<LastWord<keyof M & string>>;
 
 /** What the payloads of a progress type and its siblings have: of JOB_PROGRESS, JOB_COMPLETED and so on. */
 export type JobFields<M extends object, T extends string> = string extends keyof M
