@@ -97,6 +97,49 @@ test("away for longer than the hub keeps is a gap; away within it, with nothing 
   expect(await verdictAtRest(world, device, publisher, 0)).toEqual([]);
 });
 
+test("a gap is told once, wherever the connection that tells it is cut", async () => {
+  const world = await World.open("-buffer-size", "5");
+  const { network, server, user } = world;
+  const device = await world.device({ backoff: { minMs: 10, maxMs: 30 } });
+  await device.live();
+  const publisher = new Publisher(server, user);
+  const latest = (key: string) => device.page.evaluate((k) => window.e2e.client?.latest("JOB_PROGRESS", k), key);
+  // From the answer to the handshake to the last of the events that are left.
+  const cuts = range(4, 34).map((i) => 30 * i);
+  for (const [i, cutAfter] of cuts.entries()) {
+    const key = `job:${cutAfter}`;
+    await publisher.publish({ class: "latest", key });
+    await until(
+      () => latest(key),
+      (value) => value !== undefined,
+      `the value of ${key}`,
+    );
+    network.refusing = true;
+    network.cut();
+    await publisher.publish({ key }); // its end, which falls into the gap
+    await publisher.burst(6);
+    network.plan({ cutAfter });
+    network.refusing = false;
+    await until(
+      () => network.broken,
+      (broken) => broken === 2 * (i + 1),
+      `the cut after ${cutAfter} bytes`,
+    );
+    await until(
+      () => device.gaps(),
+      (gaps) => gaps.length === i + 1,
+      `gap ${i + 1}`,
+    );
+    await device.live();
+    expect(await latest(key)).toBeUndefined();
+  }
+  expect(await verdictAtRest(world, device, publisher, 5)).toEqual([]);
+  expect(new Set(await device.gaps())).toEqual(new Set(["evicted"]));
+  // Some of the cuts fell between the verdict and the rest.
+  const hellos = (await device.entries("frame")).filter(({ frame }) => frame.type === "hub.hello");
+  expect(hellos.length).toBeGreaterThan(cuts.length + 5);
+});
+
 test("a connection that is too slow is told on the spot, and not closed", async () => {
   const flags = ["-buffer-size", "20", "-write-buffer", "16384", "-write-timeout", "4900ms"];
   const world = await World.open(...flags);

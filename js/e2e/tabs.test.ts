@@ -44,8 +44,8 @@ test("two tabs have one socket, and both hear everything once", async () => {
   }
 });
 
-test.each(["close", "crash"] as const)(
-  "the leading tab goes (%s): the other takes over, nothing is lost or doubled",
+test.each(["is closed", "crashes", "disconnects"] as const)(
+  "the leading tab %s: the other takes over, nothing is lost or doubled",
   async (how) => {
     const world = await World.open();
     const { server, user, network } = world;
@@ -57,7 +57,8 @@ test.each(["close", "crash"] as const)(
     const burst = (async () => {
       for (const i of range(0, 20)) await server.publish(user, numbered(5, 10 + 5 * i));
     })();
-    if (how === "close") await leader.page.close();
+    if (how === "is closed") await leader.page.close();
+    else if (how === "disconnects") await leader.call("close");
     else {
       const session = await leader.cdp();
       session.send("Page.crash").catch(() => {}); // the answer does not come
@@ -91,6 +92,27 @@ test("a connection that is cut comes back once, for all tabs", async () => {
     expect(await device.gaps()).toEqual([]);
   }
   expect(await server.connections(user)).toBe(1);
+});
+
+test("a tab that is behind all that the leading tab remembers: the socket resumes for it, and nobody hears twice", async () => {
+  const world = await World.open();
+  const { server, user, network } = world;
+  const initialCursor = await server.cursor(user);
+  await server.publish(user, numbered(10));
+  const leader = await tab(world);
+  await server.publish(user, numbered(10, 10));
+  expect(await heardAll(leader, 20)).toEqual(range(10, 20));
+
+  const late = await world.page();
+  await late.start(world.start({ share: user, initialCursor }));
+  expect(await heardAll(late, 20)).toEqual(range(0, 20));
+  await Promise.all([leader.live(), late.live()]);
+  await server.publish(user, numbered(1, 20));
+  expect(await heardAll(late, 21)).toEqual(range(0, 21));
+  expect(await heardAll(leader, 21)).toEqual(range(10, 21));
+  expect([...(await leader.gaps()), ...(await late.gaps())]).toEqual([]);
+  expect(await server.connections(user)).toBe(1);
+  expect(network.accepted).toBe(2);
 });
 
 test("a gap is told in every tab, and 4403 closes all", async () => {
