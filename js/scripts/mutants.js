@@ -108,8 +108,8 @@ const mutants = {
   ],
   "tabs: a gap's start counts as complete": [
     "tabs/index.ts",
-    'verdict === "resumed" ? startOf(frame) : undefined',
-    'verdict !== "fresh" && startOf(frame).epoch ? startOf(frame) : undefined',
+    '(payload as Hello).verdict === "resumed" ? startOf(frame) : undefined',
+    'type === "hub.gap" ? floor : (payload as Hello).verdict !== "fresh" ? startOf(frame) : undefined',
   ],
   "tabs: what the ring lost is forgotten": [
     "tabs/index.ts",

@@ -30,6 +30,11 @@ export class Browser {
     return this.tabs.filter((tab) => !tab.dead);
   }
 
+  /** How many requests wait for a lock. */
+  get waiting() {
+    return this.queue.length;
+  }
+
   get leader() {
     return this.holder?.tab;
   }

@@ -17,7 +17,7 @@ afterEach(() => {
 const settle = () => pass(5);
 
 /** A browser, every socket of it, and what the tabs heard. */
-function setup() {
+function setup(delay?: () => number) {
   const sockets: FakeSocket[] = [];
   class Socket extends FakeSocket {
     constructor(url: string, protocols?: string | string[]) {
@@ -25,15 +25,16 @@ function setup() {
       sockets.push(this);
     }
   }
-  const browser = new Browser();
+  const browser = new Browser(delay);
   const heard = new Map<Tab, unknown[]>();
   const gaps = new Map<Tab, Gap[]>();
-  const open = async (options: Partial<Options> = {}, user?: string) => {
+  const open = async (options: Partial<Options> = {}, user?: string, before?: (tab: Tab) => void) => {
     const tab = browser.open({ ...options, WebSocket: Socket as unknown as WebSocketConstructor }, user);
     heard.set(tab, []);
     gaps.set(tab, []);
     tab.client.on("*", (payload) => heard.get(tab)?.push(payload));
     tab.client.onGap((gap) => gaps.get(tab)?.push(gap));
+    before?.(tab);
     tab.connect();
     await settle();
     return tab;
@@ -61,6 +62,18 @@ async function two(options: Partial<Options> = {}) {
   const b = await w.open(options);
   await settle();
   return { w, a, b };
+}
+
+/** Three tabs like that, and delays for the messages to come. Without one a message takes none. */
+async function three() {
+  const delays: number[] = [];
+  const w = setup(() => delays.shift() ?? 0);
+  const a = await w.open();
+  w.socket.up(10, { global: 10 });
+  const b = await w.open();
+  const c = await w.open();
+  await settle();
+  return { w, delays, a, b, c };
 }
 
 const state = ({ state: { phase, stale } }: Client) => `${phase}${stale ? "" : " live"}`;
@@ -139,9 +152,13 @@ describe("tabs of one user", () => {
     for (const at of [11, 12, 13]) w.socket.event("A", at);
     w.socket.event("A", 12, "all", { scope: "all" });
     w.socket.event("T", 14, "transient", { class: "transient" });
-    const b = await w.open({ initialCursor: cursor(11, 10) });
+    const stale: boolean[] = [];
+    const b = await w.open({ initialCursor: cursor(11, 10) }, undefined, ({ client }) => {
+      client.on("A", () => stale.push(client.state.stale));
+    });
     await settle();
     expect(w.heard(b)).toEqual([12, 13, "all"]);
+    expect(stale).toEqual([true, true, true]); // whatever the leader is
     expect(b.client.cursor).toEqual(cursor(14, 12));
     expect(w.sockets).toHaveLength(1);
     expect(state(b.client)).toBe("connected live");
@@ -151,6 +168,7 @@ describe("tabs of one user", () => {
     const w = setup();
     const a = await w.open();
     w.socket.up(10, { global: 10 });
+    await settle();
     for (let at = 11; at <= 300; at++) w.socket.event("A", at);
     const b = await w.open({ initialCursor: cursor(50, 10) });
     await settle();
@@ -164,6 +182,22 @@ describe("tabs of one user", () => {
     expect(w.heard(b)).toEqual(Array.from({ length: 251 }, (_, i) => i + 51));
     expect(w.heard(a)).toEqual(Array.from({ length: 291 }, (_, i) => i + 11)); // none twice
     expect([...(w.gaps(a) ?? []), ...(w.gaps(b) ?? [])]).toEqual([]);
+  });
+
+  it("that come after a gap are not taken to have what lies beside its start", async () => {
+    const w = setup();
+    await w.open({ initialCursor: cursor(1, 10) });
+    // 42 was evicted. Two values stand as the immediate past of where the connection goes on.
+    w.socket.hello(40, { verdict: "gap", reason: "evicted", global: 10 });
+    w.socket.frame({ type: "hub.gap", payload: { reason: "evicted" }, timestamp: cursor(40).lastEventTs });
+    w.socket.event("P", 41, "x", { class: "latest", key: "x" });
+    w.socket.event("P", 42, "y", { class: "latest", key: "y" });
+    w.socket.event("A", 43);
+    w.socket.live(43);
+    await settle();
+    await w.open({ initialCursor: cursor(41, 10) });
+    expect(w.socket.query).toMatchObject(cursor(41, 10)); // the hub must say what is missing
+    expect(w.sockets).toHaveLength(2);
   });
 
   it("with a cursor of another epoch are told of the gap", async () => {
@@ -265,15 +299,7 @@ describe("the hand-over", () => {
   }
 
   it("to a tab that is ahead of another resumes for the one behind", async () => {
-    const delays: number[] = [];
-    const w = setup();
-    const slow = new Browser(() => delays.shift() ?? 0);
-    Object.assign(w.browser, { post: slow.post, delay: () => delays.shift() ?? 0 });
-    const a = await w.open();
-    w.socket.up(10, { global: 10 });
-    const b = await w.open();
-    const c = await w.open();
-    await settle();
+    const { w, delays, a, b, c } = await three();
     delays.push(0, 20_000); // to b at once, to c never in time
     w.socket.event("A", 11);
     a.crash();
@@ -293,6 +319,26 @@ describe("the hand-over", () => {
       expect(w.gaps(tab)).toEqual([]);
       expect(state(tab.client)).toBe("connected live");
     }
+  });
+
+  it("does not mix the last words of the old leader with the new one's", async () => {
+    const { w, delays, a, b, c } = await three();
+    delays.push(0, 40, 0, 80); // 11 and 12, to b at once, to c late
+    w.socket.event("A", 11);
+    w.socket.event("A", 12);
+    a.crash();
+    await pass(20); // c hears of its new leader
+    expect(w.socket.query).toMatchObject(cursor(12, 10));
+    w.socket.up(12, { global: 10 });
+    await pass(20); // and is behind it; 11 has come from nobody's leader
+    expect(w.socket.query).toMatchObject(cursor(10, 10));
+    w.socket.hello(10, { global: 10 });
+    await pass(60); // 12 has come from nobody's leader
+    w.socket.event("A", 11);
+    w.socket.event("A", 12);
+    w.socket.live(12);
+    await settle();
+    for (const tab of [b, c]) expect(w.heard(tab)).toEqual([11, 12]);
   });
 
   it("does not dial again what the hub has closed for good", async () => {
@@ -321,7 +367,9 @@ describe("the hand-over", () => {
   it("passes a tab by that has closed its client meanwhile, and takes it back when it connects", async () => {
     const { w, a, b } = await two();
     const c = await w.open();
+    expect(w.browser.waiting).toBe(2);
     b.client.close();
+    expect(w.browser.waiting).toBe(1);
     a.close();
     await settle();
     await settle();
