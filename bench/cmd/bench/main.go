@@ -39,6 +39,7 @@ type flags struct {
 	rounds    int
 	out       string
 	from      string
+	keep      string
 }
 
 func main() {
@@ -57,6 +58,7 @@ func parse() flags {
 	flag.IntVar(&f.rounds, "rounds", 0, "how often each measurement is repeated; 0 is up to the scenario")
 	flag.StringVar(&f.out, "out", "", "write performance.md, performance.json and the plots into this `folder`; empty prints the tables only")
 	flag.StringVar(&f.from, "from", "", "measure nothing, take the data from this `file`")
+	flag.StringVar(&f.keep, "keep", "", "take the scenarios that are not measured from an earlier run's data in this `file`; the page says which")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), "bench measures usercast and its peers, each in a process of its own, and prints the tables.\n"+
 			"Run it inside the bench folder. All figures come from one run, so that their ratios mean something.\n\n")
@@ -89,6 +91,12 @@ func (f flags) data() (*result.Run, error) {
 	if err != nil {
 		return nil, err
 	}
+	earlier := new(result.Run)
+	if f.keep != "" {
+		if earlier, err = result.Load(f.keep); err != nil {
+			return nil, err // before an hour of measuring
+		}
+	}
 	dir, err := os.MkdirTemp("", "usercast-bench-")
 	if err != nil {
 		return nil, err
@@ -106,6 +114,7 @@ func (f flags) data() (*result.Run, error) {
 	run.Quick = f.quick
 	run.Samples, err = plan.Run(ctx)
 	run.Minutes = time.Since(begun).Minutes()
+	run.Keep(earlier)
 	for _, c := range plan.Contenders {
 		run.Peers = append(run.Peers, result.Peer{Name: c.Name, Title: c.Title, Module: c.Module, Version: c.Version})
 	}

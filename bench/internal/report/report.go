@@ -81,6 +81,9 @@ func writeSection(run *result.Run, s section, dir string) (string, error) {
 	if n := run.Rounds(s.scenario); n > 1 {
 		fmt.Fprintf(&b, "\nMedians of %d rounds.\n", n)
 	}
+	if o, ok := run.Kept[s.scenario]; ok {
+		fmt.Fprintf(&b, "\nFrom an earlier run, with usercast %s, on %s by `%s`.\n", o.Version, o.Date.Format(timestamp), o.Command)
+	}
 	for _, line := range remarks(run, s.scenario) {
 		fmt.Fprintf(&b, "- %s\n", line)
 	}

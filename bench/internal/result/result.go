@@ -42,6 +42,15 @@ type Run struct {
 	Node     string    `json:"node"`
 	Peers    []Peer    `json:"peers"`
 	Samples  []Sample  `json:"samples"`
+	// Kept says where the samples of a scenario come from that this run has not measured itself.
+	Kept map[string]Origin `json:"kept,omitempty"`
+}
+
+// Origin is the run of which a scenario's samples are. Its ratios hold, for they are within that run.
+type Origin struct {
+	Date    time.Time `json:"date"`
+	Command string    `json:"command"`
+	Version string    `json:"version"` // of usercast
 }
 
 // Load reads a run that Save has written.
@@ -64,6 +73,37 @@ func (r *Run) Save(path string) error {
 		return err
 	}
 	return os.WriteFile(path, append(text, '\n'), 0o644)
+}
+
+// Keep takes over an earlier run's scenarios that this one has not measured.
+func (r *Run) Keep(earlier *Run) {
+	measured := make(map[string]bool)
+	for _, s := range r.Samples {
+		measured[s.Scenario] = true
+	}
+	for _, s := range earlier.Samples {
+		if measured[s.Scenario] {
+			continue
+		}
+		origin, ok := earlier.Kept[s.Scenario]
+		if !ok {
+			origin = Origin{earlier.Date, earlier.Command, earlier.version("usercast")}
+		}
+		if r.Kept == nil {
+			r.Kept = make(map[string]Origin)
+		}
+		r.Kept[s.Scenario] = origin
+		r.Samples = append(r.Samples, s)
+	}
+}
+
+func (r *Run) version(peer string) string {
+	for _, p := range r.Peers {
+		if p.Name == peer {
+			return p.Version
+		}
+	}
+	return ""
 }
 
 // Series returns a contender's values of a metric, one per round that has it, in the order of the rounds.

@@ -84,3 +84,24 @@ func TestRun(t *testing.T) {
 		t.Errorf("saved and loaded: got %+v, want %+v", again, run)
 	}
 }
+
+// What is kept of earlier runs says where it comes from, over any number of runs.
+func TestKeep(t *testing.T) {
+	run := func(command, version string, scenarios ...string) *Run {
+		r := &Run{Command: command, Peers: []Peer{{Name: "usercast", Version: version}}}
+		for _, s := range scenarios {
+			r.Samples = append(r.Samples, Sample{Scenario: s, Contender: command})
+		}
+		return r
+	}
+	first, second, third := run("1", "v1", "idle", "paced", "storm"), run("2", "v2", "paced"), run("3", "v3", "storm")
+	second.Keep(first)
+	third.Keep(second)
+	got := make(map[string]string)
+	for _, s := range third.Samples {
+		got[s.Scenario] += s.Contender + third.Kept[s.Scenario].Command + third.Kept[s.Scenario].Version
+	}
+	if want := map[string]string{"idle": "11v1", "paced": "22v2", "storm": "3"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
