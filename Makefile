@@ -26,7 +26,7 @@ lint: bin/staticcheck bin/govulncheck ## gofmt, vet, staticcheck, govulncheck
 	if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	@for m in $(MODULES); do echo "== vet and staticcheck in $$m"; \
 		(cd $$m && $(GO) vet ./... && $(CURDIR)/bin/staticcheck ./...) || exit 1; done
-	@echo "== vet for systems without non-blocking writes"; GOOS=windows $(GO) vet .
+	@echo "== vet for systems without non-blocking writes"; GOOS=windows $(GO) vet . ./client
 	@for m in $(MODULES); do echo "== govulncheck in $$m"; scripts/govulncheck.sh $$m || exit 1; done
 
 generated: needs ## what is generated and committed is what would be generated now
