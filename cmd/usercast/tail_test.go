@@ -18,7 +18,10 @@ func TestTailPrints(t *testing.T) {
 	at, _, _ := invoke(t, "", "send", "-u", "alice", "PENDING_CREATED", `{ "orderIds": ["1"],  "count": 1 }`)
 	s.broadcast("bob", "NOT_ALICE", nil)
 	invoke(t, "", "send", "-u", "alice", "JOB_PROGRESS", "--key", "job:42", "60")
+	tail.out.wait(t, "JOB_PROGRESS")
+	// What goes to everyone has an order of its own: wait for it.
 	invoke(t, "", "send", "--all", "NOTIFICATION_NEW", `"a"`)
+	tail.out.wait(t, "NOTIFICATION_NEW")
 	s.broadcast("alice", "SYNC_PROGRESS", nil)
 	s.broadcast("alice", "STRANGE", "\u009b31m red \u202e \x7f \U000e0001")
 	text := tail.out.wait(t, "STRANGE")
@@ -54,6 +57,7 @@ func TestTailPrintsJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tail.out.wait(t, "JOB_PROGRESS")
 	s.hub.Load().BroadcastAll(t.Context(), usercast.Event{Type: "E"})
 	text := tail.out.wait(t, `"E"`)
 	for i, line := range strings.Split(strings.TrimSpace(text), "\n") {
