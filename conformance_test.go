@@ -299,20 +299,14 @@ func TestConformance(t *testing.T) {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	if err := enc.Encode(all); err != nil {
-		t.Fatal(err)
-	}
+	enc.Encode(all)
 	if *updateFrames {
 		if err := os.WriteFile(framesFile, b.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	want, err := os.ReadFile(framesFile)
-	if err != nil {
-		t.Fatalf("%v: go test -run TestConformance . -update writes it", err)
-	}
-	if !bytes.Equal(b.Bytes(), want) {
+	if want, err := os.ReadFile(framesFile); err != nil || !bytes.Equal(b.Bytes(), want) {
 		t.Errorf("%s is not what the hub says; if that is meant, -update writes it anew, and js/ must follow", framesFile)
 	}
 }

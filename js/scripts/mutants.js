@@ -135,7 +135,18 @@ for (const part of ["src", "test", "conformance", "package.json", "tsconfig.json
 }
 symlinkSync(resolve("node_modules"), join(dir, "node_modules"));
 
-const tests = ["connect", "reconnect", "probe", "events", "conformance", "property", "tabs"].map((t) => `test/${t}`);
+const tests = [
+  "connect",
+  "reconnect",
+  "life",
+  "probe",
+  "events",
+  "latest",
+  "cursor",
+  "conformance",
+  "property",
+  "tabs",
+].map((t) => `test/${t}`);
 const passes = () =>
   spawnSync("npx", ["vitest", "run", "--bail=1", "--silent", "--reporter=dot", ...tests], { cwd: dir }).status === 0;
 
