@@ -1,5 +1,5 @@
 import { createServer } from "node:net";
-import { type Browser, chromium } from "playwright-core";
+import { type BrowserContext, chromium } from "playwright-core";
 import { expect, onTestFinished, test } from "vitest";
 import { Publisher } from "./kit/publisher.ts";
 import { verdictAtRest } from "./kit/rest.ts";
@@ -25,7 +25,7 @@ function freePort(): Promise<number> {
  * from a user's: timers are held back to one wake-up a minute after seconds in the
  * background and not after five minutes.
  */
-async function plainBrowser(): Promise<Browser> {
+async function plainBrowser(): Promise<BrowserContext> {
   const port = await freePort();
   const process = await launch(
     [`--remote-debugging-port=${port}`, "--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/2"],
@@ -36,7 +36,8 @@ async function plainBrowser(): Promise<Browser> {
     ],
   );
   onTestFinished(() => process.close());
-  return chromium.connectOverCDP(`http://127.0.0.1:${port}`, { noDefaults: true });
+  const browser = await chromium.connectOverCDP(`http://127.0.0.1:${port}`, { noDefaults: true });
+  return browser.contexts()[0] as BrowserContext; // only the one that was there is left as it is
 }
 
 test("a hidden tab, its timers held to one a minute, keeps a healthy socket; a mute one is replaced when it is seen again", {
@@ -44,8 +45,8 @@ test("a hidden tab, its timers held to one a minute, keeps a healthy socket; a m
 }, async () => {
   const world = await World.open("-ping-interval", "1s", "-pong-timeout", "5m");
   const { server, network, user } = world;
-  const [context] = (await plainBrowser()).contexts();
-  const device = await world.page("/core.html", context);
+  const context = await plainBrowser();
+  const device = await world.page({ context });
   // Counts the longest that a timer of one second took.
   await device.page.evaluate(() => {
     let last = Date.now();
@@ -57,8 +58,8 @@ test("a hidden tab, its timers held to one a minute, keeps a healthy socket; a m
   });
   await device.start(world.start());
   await device.live();
-  const other = await context?.newPage();
-  await other?.bringToFront();
+  const other = await context.newPage();
+  await other.bringToFront();
   expect(await device.page.evaluate(() => document.visibilityState)).toBe("hidden");
 
   const publisher = new Publisher(server, user);
@@ -87,11 +88,11 @@ test("a hidden tab, its timers held to one a minute, keeps a healthy socket; a m
 
 test("a hidden tab whose connection is cut comes back while it is hidden", async () => {
   const world = await World.open();
-  const [context] = (await plainBrowser()).contexts();
-  const device = await world.page("/core.html", context);
+  const context = await plainBrowser();
+  const device = await world.page({ context });
   await device.start(world.start());
   await device.live();
-  await (await context?.newPage())?.bringToFront();
+  await (await context.newPage()).bringToFront();
   expect(await device.page.evaluate(() => document.visibilityState)).toBe("hidden");
   const publisher = new Publisher(world.server, world.user);
   world.network.cut();
@@ -107,11 +108,11 @@ test("a hidden tab whose connection is cut comes back while it is hidden", async
 test("a frozen tab misses nothing", async () => {
   const world = await World.open();
   const { server, user } = world;
-  const [context] = (await plainBrowser()).contexts();
-  const device = await world.page("/core.html", context);
+  const context = await plainBrowser();
+  const device = await world.page({ context });
   await device.start(world.start());
   await device.live();
-  await (await context?.newPage())?.bringToFront();
+  await (await context.newPage()).bringToFront();
   await device.page.evaluate(() => {
     document.addEventListener("freeze", () => {
       window.slowest = 0;

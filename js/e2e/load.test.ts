@@ -108,6 +108,24 @@ test("events to everyone come in a scope of their own, and resume by it", async 
   expect([...(await alice.gaps()), ...(await bob.gaps())]).toEqual([]);
 });
 
+test("a cookie will do instead of a token, to pages of an allowed origin", async () => {
+  const world = await World.open();
+  await world.login();
+  const device = await world.device({ cookie: true });
+  await device.live();
+  expect(device.asked).toEqual([]);
+  expect((await world.server.journal("connect")).map(({ user }) => user)).toEqual([world.user]);
+
+  // By another name this machine is another site, and its cookie is not sent: nobody is
+  // known there, and its origin is not allowed either.
+  const elsewhere = world.files.origin.replace("127.0.0.1", "localhost");
+  const stranger = await world.page({ origin: elsewhere });
+  await stranger.start(world.start({ cookie: true }));
+  await stranger.until((s) => s.attempt >= 2, "refusals");
+  expect(await stranger.state()).toMatchObject({ code: 1006, reason: "lost" });
+  expect(await world.server.connections(world.user)).toBe(1);
+});
+
 test("a message reaches OnMessage, and a ping its answer", async () => {
   const world = await World.open();
   const device = await world.device();

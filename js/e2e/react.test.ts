@@ -6,7 +6,8 @@ import { numbered, range, World } from "./kit/world.ts";
 // A real React page: pages/react.js, in StrictMode, with React's development build.
 
 async function reactPage(world: World): Promise<Device> {
-  const device = await world.page("/react.html");
+  await world.login();
+  const device = await world.page({ path: "/react.html" });
   await device.start({ url: world.url });
   return device;
 }

@@ -13,7 +13,7 @@ test.each([
   const { server, network, user } = world;
   const browser = await launch();
   onTestFinished(() => browser.close());
-  const device = await world.page("/core.html", await browser.newContext());
+  const device = await world.page({ context: await browser.newContext() });
   await device.start(world.start());
   await device.live();
   const publisher = new Publisher(server, user);

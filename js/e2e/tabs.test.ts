@@ -8,7 +8,7 @@ import { numbered, range, World } from "./kit/world.ts";
 // One socket for all tabs of a user in one browser, whoever goes.
 
 async function tab(world: World, context?: BrowserContext): Promise<Device> {
-  const device = await world.page("/core.html", context);
+  const device = await world.page(context && { context });
   await device.start(world.start({ share: world.user }));
   await device.live();
   return device;

@@ -11,6 +11,8 @@ export interface Start {
   initialCursor?: Cursor;
   /** One socket for all tabs of this user. */
   share?: string;
+  /** The hub knows the user by a cookie: there is no getToken. */
+  cookie?: boolean;
   /** False: keep no entries, for a test of memory. */
   keep?: boolean;
   /** False: the test connects. */

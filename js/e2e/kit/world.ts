@@ -76,17 +76,25 @@ export class World {
     return this.#context;
   }
 
+  /** Gives the context the user's token as a cookie, as a login would. */
+  async login(user = this.user): Promise<void> {
+    const value = this.server.token(user);
+    // A cookie is its host's, whatever the port: the hub's too.
+    await (await this.context()).addCookies([{ name: "token", value, url: this.files.origin, httpOnly: true }]);
+  }
+
   /** Opens a page and starts nothing. */
-  async page(path = "/core.html", context?: BrowserContext, user = this.user): Promise<Device> {
-    const page = await (context ?? (await this.context())).newPage();
+  async page(where: { path?: string; origin?: string; context?: BrowserContext; user?: string } = {}): Promise<Device> {
+    const { path = "/core.html", origin = this.files.origin, user = this.user } = where;
+    const page = await (where.context ?? (await this.context())).newPage();
     const device = new Device(page, () => ({ token: this.server.token(user) }));
-    await device.load(this.files.origin + path);
+    await device.load(origin + path);
     return device;
   }
 
   /** Opens a page whose client connects. Retries come fast, unless the test says otherwise. */
   async device(options: Partial<Start> = {}, user = this.user): Promise<Device> {
-    const device = await this.page("/core.html", undefined, user);
+    const device = await this.page({ user });
     await device.start(this.start(options));
     return device;
   }

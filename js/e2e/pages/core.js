@@ -6,18 +6,20 @@ import { note, record } from "/recorder.js";
 /** Counts events of a page that keeps none of them. */
 let heard = 0;
 
+/** The test holds the tokens, and hears why one is asked for. */
+async function getToken({ reason }) {
+  const answer = await window.askToken(reason);
+  if (answer.unauthorized) throw new Unauthorized("logged out");
+  if (answer.error) throw new Error(answer.error);
+  return answer.token;
+}
+
 /** @param {import("../kit/record.ts").Start} o */
 async function start(o) {
   record.keep = o.keep ?? true;
   const client = createClient({
     url: o.url,
-    // The test holds the tokens, and hears why one is asked for.
-    getToken: async ({ reason }) => {
-      const answer = await window.askToken(reason);
-      if (answer.unauthorized) throw new Unauthorized("logged out");
-      if (answer.error) throw new Error(answer.error);
-      return answer.token;
-    },
+    getToken: o.cookie ? undefined : getToken,
     backoff: o.backoff,
     connectTimeoutMs: o.connectTimeoutMs,
     deviceId: o.deviceId,

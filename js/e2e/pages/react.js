@@ -1,4 +1,6 @@
-// A React page in StrictMode, as an application would write it, but for JSX.
+// A React page in StrictMode, as an application would write it, but for JSX. The hub
+// knows its user by a cookie: with a token function the socket would come so late that a
+// client which opens two could let go of the first in time.
 
 import { createClient } from "@usercast/client";
 import { createHooks } from "@usercast/client/react";
@@ -47,7 +49,6 @@ function App({ url }) {
           create: () => {
             window.e2e.client = createClient({
               url,
-              getToken: async ({ reason }) => (await window.askToken(reason)).token,
               backoff: { minMs: 50, maxMs: 300 },
               onError: (error) => note({ kind: "error", text: String(error) }),
             });

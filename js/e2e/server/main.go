@@ -100,7 +100,7 @@ func main() {
 func run(ctx context.Context, o options, secret []byte, out io.Writer) error {
 	auth, err := usercast.NewJWT(usercast.JWTConfig{
 		Secret: secret, Methods: []string{"HS256"}, Issuer: issuer, Audience: issuer,
-		Leeway: o.leeway, QueryParam: "-",
+		Leeway: o.leeway, QueryParam: "-", Cookie: "token",
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", secretVariable, err)
