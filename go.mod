@@ -2,6 +2,8 @@ module github.com/usercast-go/usercast
 
 go 1.25
 
+ignore ./js/node_modules
+
 require (
 	github.com/coder/websocket v1.8.15
 	github.com/golang-jwt/jwt/v5 v5.3.1
