@@ -33,7 +33,7 @@ func (f adminFlags) open() (*admin, error) {
 	if f.URL == "" {
 		return nil, errors.New("no address: give --url, or set USERCAST_ADMIN_URL")
 	}
-	u, err := url.Parse(strings.TrimSuffix(f.URL, "/"))
+	u, err := url.Parse(f.URL)
 	switch {
 	case err != nil:
 		return nil, errors.New("--url does not parse, want https://host/path")

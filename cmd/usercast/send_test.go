@@ -12,7 +12,7 @@ import (
 )
 
 func TestSend(t *testing.T) {
-	s := newSite(t, usercast.Config{})
+	s := newSite(t, usercast.Config{MaxEventBytes: 1000})
 	file := filepath.Join(t.TempDir(), "created.json")
 	if err := os.WriteFile(file, []byte("{\n  \"count\": 1\n}\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -25,6 +25,7 @@ func TestSend(t *testing.T) {
 		stdout, heard string
 	}{
 		{[]string{"-u", "alice", "INLINE", "[1, 2]"}, "", "", "INLINE [1,2]\n"},
+		{[]string{"-u", "alice", "SPACIOUS", "[" + strings.Repeat(" ", 2000) + "1]"}, "", "", "SPACIOUS [1]\n"},
 		{[]string{"-u", "alice", "FILE", "@" + file}, "", "", "FILE {\"count\":1}\n"},
 		{[]string{"-u", "alice", "STDIN", "-"}, " \"from a pipe\" ", "", "STDIN \"from a pipe\"\n"},
 		{[]string{"-u", "alice", "NOTHING"}, "", "", "NOTHING null\n"},
