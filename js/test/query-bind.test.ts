@@ -83,9 +83,11 @@ describe("updates", () => {
         JOB_PROGRESS: ({ progress }) => update(["n", "b"], (old: number[]) => [...old, progress]),
       },
     });
-    await s.show(["n", "a"], [0]); // was fetched: there is more to wait for
+    await s.show(["n", "a"], [0]);
     s.queryClient.setQueryData(["n", "b"], [0]);
     await s.up();
+    s.queryClient.refetchQueries({ queryKey: ["n", "a"] }); // so the first event has to wait for longer
+    await settle();
     s.socket.event("COUNT", 1, 1);
     s.socket.event("JOB_PROGRESS", 2, { jobId: "1", progress: 2 });
     s.socket.event("COUNT", 3, 3);
