@@ -6,7 +6,7 @@ import { type ReactNode, StrictMode } from "react";
 import { afterEach, beforeEach, expect, vi } from "vitest";
 import type { Client, Options } from "../src/index.ts";
 import { createHooks } from "../src/react/index.ts";
-import { bench, type FakeSocket, pass, settle } from "./kit.ts";
+import { bench, type FakeSocket, pass, settle, ts } from "./kit.ts";
 
 export interface Events {
   PENDING_CREATED: { orderIds: string[]; count: number };
@@ -39,6 +39,30 @@ export function tidy() {
     expect(vi.getTimerCount()).toBe(0);
     vi.useRealTimers();
   });
+}
+
+export type Stage = ReturnType<typeof stage>;
+/** A latest value of JOB_PROGRESS. */
+export function progress(s: Stage, at: number, n: number, job = "1") {
+  s.socket.event(
+    "JOB_PROGRESS",
+    at,
+    { jobId: job, progress: n, label: `at ${n}` },
+    { class: "latest", key: `job:${job}` },
+  );
+}
+export const completed = (s: Stage, at: number, job = "1") =>
+  s.socket.event("JOB_COMPLETED", at, { jobId: job, result: { orderId: "o7" } }, { key: `job:${job}` });
+/** The hub says that it could not keep up. */
+export const gap = (s: Stage, at: number) =>
+  s.socket.frame({ type: "hub.gap", payload: { reason: "lagged" }, timestamp: ts(at) });
+
+/** A refetch whose answer the test gives. */
+export function question() {
+  const asked: { signal: AbortSignal; answer(a: unknown): void; fail(e: unknown): void }[] = [];
+  const refetch = (signal: AbortSignal) =>
+    new Promise<never>((answer, fail) => asked.push({ signal, answer: answer as (a: unknown) => void, fail }));
+  return { asked, refetch };
 }
 
 /** A component that is what run makes of it. */
