@@ -1,12 +1,13 @@
 import { defineConfig } from "tsdown";
 
-// Four entries, each importable alone. react, query and tabs take only types from
+// Five entries, each importable alone. All but the first take only types from
 // the core, so nothing is shared between the files and each weighs what it shows.
 export default defineConfig({
   entry: {
     index: "src/index.ts",
     tabs: "src/tabs/index.ts",
     react: "src/react/index.ts",
+    monitor: "src/react/monitor.ts",
     query: "src/query/index.ts",
   },
   format: ["esm", "cjs"],

@@ -8,8 +8,9 @@ const require = createRequire(import.meta.url);
 const names = {
   ".": ["createClient", "sessionCursor", "Unauthorized"],
   "/tabs": ["shareTabs"],
-  "/react": [],
-  "/query": [],
+  "/react": ["createHooks"],
+  "/monitor": ["useHubMonitor"],
+  "/query": ["bindQueryClient", "update"],
 };
 for (const [entry, wanted] of Object.entries(names)) {
   const id = `@usercast/client${entry === "." ? "" : entry}`;
