@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -245,7 +246,13 @@ func serve(t *testing.T, h http.Handler) net.Conn {
 	client, server := net.Pipe()
 	ln := make(pipeListener, 1)
 	ln <- server
-	srv := &http.Server{Handler: h, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
+	var handlers sync.WaitGroup // Close does not wait for them, and what they count would be another test's
+	counted := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handlers.Add(1)
+		defer handlers.Done()
+		h.ServeHTTP(w, r)
+	})
+	srv := &http.Server{Handler: counted, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	served := make(chan struct{})
 	go func() { defer close(served); srv.Serve(ln) }()
 	t.Cleanup(func() {
@@ -253,6 +260,7 @@ func serve(t *testing.T, h http.Handler) net.Conn {
 		close(ln)
 		srv.Close()
 		<-served
+		handlers.Wait()
 	})
 	return client
 }
