@@ -8,7 +8,7 @@ FUZZTIME ?= 5s
 # The modules that go.work ties together, the root first.
 MODULES := $(shell sed -n 's/^\t\(\.[^ ]*\)$$/\1/p' go.work)
 
-.PHONY: help test lint race fuzz mutants js e2e generated needs bench bench-quick quickstart clean
+.PHONY: help test lint race fuzz mutants js js-mutants e2e generated needs bench bench-quick quickstart clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,9 @@ mutants: ## break the hub on purpose; the oracle must see each way
 
 js: needs ## the browser client: types, tests, package, sizes
 	@cd js && npm run --silent check
+
+js-mutants: needs ## break the browser client on purpose; its tests must see each way (ten minutes, not in make test)
+	@cd js && node scripts/mutants.js && node test/react-mutants.js
 
 e2e: ## the browser client in a real Chromium against the real hub
 	@scripts/e2e.sh
