@@ -1,12 +1,15 @@
 package usercast
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
 	"os"
 	"sync"
 	"time"
+
+	"github.com/usercast-go/usercast/internal/pipe"
 )
 
 // A fakeSocket is one end of a connection in memory that behaves as a TCP socket
@@ -234,14 +237,14 @@ type plainConn struct{ net.Conn }
 
 // A socketListener hands out fake sockets.
 type socketListener struct {
-	*pipeListener
+	*pipe.Listener
 	limit int
 	plain bool
 	tune  func(server *fakeSocket) // before the server sees it; may be nil
 }
 
 func newSocketListener(limit int) *socketListener {
-	return &socketListener{pipeListener: newPipeListener(), limit: limit}
+	return &socketListener{Listener: pipe.Listen(), limit: limit}
 }
 
 func (l *socketListener) dialSocket() (*fakeSocket, error) {
@@ -253,10 +256,8 @@ func (l *socketListener) dialSocket() (*fakeSocket, error) {
 	if l.plain {
 		c = plainConn{server}
 	}
-	select {
-	case l.conns <- c:
-		return client, nil
-	case <-l.done:
-		return nil, net.ErrClosed
+	if err := l.Hand(context.Background(), c); err != nil {
+		return nil, err
 	}
+	return client, nil
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/usercast-go/usercast/internal/pipe"
 )
 
 // TestFlushStalledSocket: it is cut within WriteTimeout and a second, holds no more
@@ -220,7 +222,7 @@ func (c writeCounter) Write(p []byte) (int, error) { c.writes.Add(1); return c.f
 // TestFlushReplayIsFewWrites: DESIGN's budget for a reconnect storm.
 func TestFlushReplayIsFewWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ln := newPipeListener()
+		ln := pipe.Listen()
 		s := newSiteOn(t, Config{}, ln)
 		cur := s.hub.Cursor("alice")
 		for n := range 200 {
@@ -228,7 +230,9 @@ func TestFlushReplayIsFewWrites(t *testing.T) {
 		}
 		client, server := newSocketPair(1 << 20)
 		var writes atomic.Int64
-		ln.conns <- writeCounter{server, &writes}
+		if err := ln.Hand(context.Background(), writeCounter{server, &writes}); err != nil {
+			t.Fatal(err)
+		}
 		d := &device{t: t, c: client}
 		if err := d.handshake(resume("alice", cur.Epoch, cur.LastEventTs)); err != nil {
 			t.Fatal(err)

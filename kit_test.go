@@ -21,6 +21,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/usercast-go/usercast/internal/pipe"
 )
 
 // userAuth trusts ?user= and, for tests of expiry, ?ttl=.
@@ -39,37 +41,6 @@ var userAuth = AuthenticatorFunc(func(r *http.Request) (Identity, error) {
 	}
 	return id, nil
 })
-
-// A pipeListener is a net.Listener whose connections are in memory.
-type pipeListener struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func newPipeListener() *pipeListener {
-	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
-func (l *pipeListener) dial() (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case l.conns <- server:
-		return client, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
 
 // A site is a hub being served.
 type site struct {
@@ -97,7 +68,7 @@ func (b *lockedBuffer) String() string {
 }
 
 // newSite serves a hub on pipes, which work inside a synctest bubble.
-func newSite(t testing.TB, cfg Config) *site { return newSiteOn(t, cfg, newPipeListener()) }
+func newSite(t testing.TB, cfg Config) *site { return newSiteOn(t, cfg, pipe.Listen()) }
 
 // newTCPSite serves a hub on loopback, where writes do not wait for the reader.
 func newTCPSite(t testing.TB, cfg Config) *site {
@@ -144,8 +115,8 @@ func (s *site) conn() net.Conn {
 	var c net.Conn
 	var err error
 	switch l := s.ln.(type) {
-	case *pipeListener:
-		c, err = l.dial()
+	case *pipe.Listener:
+		c, err = l.Dial(context.Background())
 	case *socketListener:
 		c, err = l.dialSocket()
 	default:

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/usercast-go/usercast/internal/pipe"
 )
 
 var (
@@ -115,7 +117,7 @@ func runSchedule(t *testing.T, seed uint64) {
 func (w *world) boot() {
 	if w.site != nil {
 		w.site.stop()
-		w.ln = &socketListener{pipeListener: newPipeListener(), limit: w.ln.limit, plain: w.ln.plain}
+		w.ln = &socketListener{Listener: pipe.Listen(), limit: w.ln.limit, plain: w.ln.plain}
 	}
 	w.site = newSiteOn(w.t, w.cfg, w.ln)
 	w.site.hub.seed = w.seed

@@ -19,6 +19,7 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/usercast-go/usercast"
+	"github.com/usercast-go/usercast/internal/pipe"
 )
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -54,7 +55,7 @@ func (a passAuth) Authenticate(r *http.Request) (usercast.Identity, error) {
 type site struct {
 	t       *testing.T
 	cfg     usercast.Config
-	ln      *pipeListener
+	ln      *pipe.Listener
 	srv     *http.Server
 	hub     *usercast.Hub
 	handler atomic.Pointer[http.Handler]
@@ -88,7 +89,7 @@ func newSite(t *testing.T, cfg usercast.Config) *site {
 
 // newServer serves h in a hub's place.
 func newServer(t *testing.T, h http.Handler) *site {
-	s := &site{t: t, ln: newPipeListener()}
+	s := &site{t: t, ln: pipe.Listen()}
 	if h != nil {
 		s.handler.Store(&h)
 	}
@@ -159,14 +160,10 @@ func (s *site) dial(ctx context.Context) (net.Conn, error) {
 	if tune != nil {
 		tune(n, l)
 	}
-	select {
-	case s.ln.conns <- server:
-		return l, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-s.ln.done:
-		return nil, net.ErrClosed
+	if err := s.ln.Hand(ctx, server); err != nil {
+		return nil, err
 	}
+	return l, nil
 }
 
 func (s *site) setDown(down bool) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/usercast-go/usercast"
+	"github.com/usercast-go/usercast/internal/pipe"
 )
 
 // An issuer hands out tokens by a plan and writes down why and when it was asked.
@@ -366,7 +367,7 @@ func TestConnectTimeout(t *testing.T) {
 		{"handshake", func(t *testing.T) *site {
 			s := newServer(t, nil)
 			s.srv.Close() // nobody accepts
-			s.ln = newPipeListener()
+			s.ln = pipe.Listen()
 			return s
 		}, Config{}},
 	} {

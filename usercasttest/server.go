@@ -14,6 +14,7 @@ import (
 
 	"github.com/usercast-go/usercast"
 	"github.com/usercast-go/usercast/client"
+	"github.com/usercast-go/usercast/internal/pipe"
 )
 
 // issuer is iss and aud of the kit's tokens.
@@ -28,7 +29,7 @@ type Server struct {
 	cfg    usercast.Config
 	secret []byte
 	http   *http.Server
-	pipes  *pipeListener
+	pipes  *pipe.Listener
 	leaks  leakCheck
 
 	mu      sync.Mutex
@@ -43,7 +44,7 @@ type Server struct {
 // goes to the test's, from warnings up. An invalid Config fails the test.
 func NewServer(t testing.TB, cfg usercast.Config) *Server {
 	t.Helper()
-	s := &Server{t: t, secret: make([]byte, 32), pipes: newPipeListener()}
+	s := &Server{t: t, secret: make([]byte, 32), pipes: pipe.Listen()}
 	rand.Read(s.secret)
 	s.leaks = newLeakCheck()
 	s.cfg = s.complete(cfg)
@@ -136,7 +137,7 @@ func (s *Server) ClientConfig(userID string) client.Config {
 	return client.Config{
 		URL:        "ws://usercasttest/",
 		Token:      func(context.Context, client.TokenReason) (string, error) { return s.Token(userID), nil },
-		Dial:       func(ctx context.Context) (net.Conn, error) { return s.pipes.dial(ctx) },
+		Dial:       func(ctx context.Context) (net.Conn, error) { return s.pipes.Dial(ctx) },
 		MinBackoff: 10 * time.Millisecond,
 		MaxBackoff: time.Second,
 		Logger:     s.cfg.Logger,

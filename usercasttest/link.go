@@ -4,49 +4,9 @@ import (
 	"context"
 	"net"
 	"sync"
+
+	"github.com/usercast-go/usercast/internal/pipe"
 )
-
-// A pipeListener is a net.Listener whose connections are in memory.
-type pipeListener struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func newPipeListener() *pipeListener {
-	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
-}
-
-// Accept implements net.Listener.
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close implements net.Listener.
-func (l *pipeListener) Close() error {
-	l.once.Do(func() { close(l.done) })
-	return nil
-}
-
-// Addr implements net.Listener.
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "usercasttest", Net: "pipe"} }
-
-func (l *pipeListener) dial(ctx context.Context) (net.Conn, error) {
-	near, far := net.Pipe()
-	select {
-	case l.conns <- far:
-		return near, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
 
 // A link is a device's way to the server over all its connections: it can be cut,
 // stalled, and be down.
@@ -87,11 +47,11 @@ func (l *link) until(ctx context.Context, ok func() bool) error {
 }
 
 // dial opens a connection once the link is up.
-func (l *link) dial(ctx context.Context, pipes *pipeListener) (net.Conn, error) {
+func (l *link) dial(ctx context.Context, pipes *pipe.Listener) (net.Conn, error) {
 	if err := l.until(ctx, func() bool { return !l.down }); err != nil {
 		return nil, err
 	}
-	c, err := pipes.dial(ctx)
+	c, err := pipes.Dial(ctx)
 	if err != nil {
 		return nil, err
 	}
