@@ -84,6 +84,23 @@ func TestDeviceHearsItsUsersEvents(t *testing.T) {
 	})
 }
 
+// Events for everyone come by a log of their own, after the user's: Settle waits for
+// both, however many writes they take.
+func TestSettleWaitsForEveryonesEvents(t *testing.T) {
+	eitherClock(t, func(t *testing.T) {
+		s := usercasttest.NewServer(t, usercast.Config{BufferSize: 2000})
+		d := s.Dial("ann")
+		const n = 1500
+		for i := range n {
+			must(t, created.BroadcastAll(context.Background(), s.Hub(), order{fmt.Sprint(i)}))
+		}
+		d.Settle()
+		if got := len(d.Events()); got != n {
+			t.Errorf("got %d events after Settle, want %d", got, n)
+		}
+	})
+}
+
 func TestDeviceThatWasAway(t *testing.T) {
 	eitherClock(t, func(t *testing.T) {
 		s := usercasttest.NewServer(t, usercast.Config{BufferSize: 5})
