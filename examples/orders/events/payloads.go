@@ -22,7 +22,7 @@ type PendingOrder struct {
 	Lines        []OrderLine   `json:"lines"`
 	TotalCents   int64         `json:"totalCents"`
 	Note         string        `json:"note"`
-	Status       PendingStatus `json:"status"`
+	Status       PendingStatus `json:"status" jsonschema:"enum=pending,enum=submitting,enum=failed"`
 	JobID        *string       `json:"jobId"` // of the submission, while there is one or the last one failed
 	UpdatedAt    time.Time     `json:"updatedAt"`
 }
@@ -73,7 +73,7 @@ type SubmittedOrder struct {
 	CustomerName string      `json:"customerName"`
 	TotalCents   int64       `json:"totalCents"`
 	Note         string      `json:"note"`
-	Status       OrderStatus `json:"status"`
+	Status       OrderStatus `json:"status" jsonschema:"enum=submitted,enum=editing,enum=deleting,enum=sending,enum=sent"`
 	JobID        *string     `json:"jobId"` // of the work that is queued or going on
 	UpdatedAt    time.Time   `json:"updatedAt"`
 }
@@ -188,7 +188,7 @@ var SyncTypes = []SyncType{SyncCustomers, SyncOrders, SyncProducts, SyncPrices}
 
 // SyncRunning says how far a sync has got.
 type SyncRunning struct {
-	SyncType  SyncType `json:"syncType"`
+	SyncType  SyncType `json:"syncType" jsonschema:"enum=customers,enum=orders,enum=products,enum=prices"`
 	JobID     string   `json:"jobId"`
 	Processed int      `json:"processed"`
 	Total     int      `json:"total"`
@@ -199,7 +199,7 @@ type SyncRunning struct {
 
 // SyncDone says what a sync did.
 type SyncDone struct {
-	SyncType  SyncType `json:"syncType"`
+	SyncType  SyncType `json:"syncType" jsonschema:"enum=customers,enum=orders,enum=products,enum=prices"`
 	JobID     string   `json:"jobId"`
 	Processed int      `json:"processed"`
 	Total     int      `json:"total"`
@@ -207,7 +207,7 @@ type SyncDone struct {
 
 // SyncNotDone says why a sync ended early.
 type SyncNotDone struct {
-	SyncType SyncType `json:"syncType"`
+	SyncType SyncType `json:"syncType" jsonschema:"enum=customers,enum=orders,enum=products,enum=prices"`
 	JobID    string   `json:"jobId"`
 	Error    string   `json:"error"` // fit to be shown
 }

@@ -500,7 +500,7 @@ export interface PendingOrder {
   lines: OrderLine[] | null;
   totalCents: number;
   note: string;
-  status: PendingStatus;
+  status: "pending" | "submitting" | "failed";
   /**
    * of the submission, while there is one or the last one failed
    */
@@ -561,7 +561,7 @@ export interface SubmittedOrder {
   customerName: string;
   totalCents: number;
   note: string;
-  status: OrderStatus;
+  status: "submitted" | "editing" | "deleting" | "sending" | "sent";
   /**
    * of the work that is queued or going on
    */
@@ -582,7 +582,7 @@ export interface SubmittedPending {
  * SyncDone says what a sync did.
  */
 export interface SyncDone {
-  syncType: SyncType;
+  syncType: "customers" | "orders" | "products" | "prices";
   jobId: string;
   processed: number;
   total: number;
@@ -592,7 +592,7 @@ export interface SyncDone {
  * SyncNotDone says why a sync ended early.
  */
 export interface SyncNotDone {
-  syncType: SyncType;
+  syncType: "customers" | "orders" | "products" | "prices";
   jobId: string;
   /**
    * fit to be shown
@@ -604,7 +604,7 @@ export interface SyncNotDone {
  * SyncRunning says how far a sync has got.
  */
 export interface SyncRunning {
-  syncType: SyncType;
+  syncType: "customers" | "orders" | "products" | "prices";
   jobId: string;
   processed: number;
   total: number;
