@@ -225,10 +225,15 @@ type Notification struct {
 type NewNotification struct {
 	Notification Notification `json:"notification"`
 	Unread       int          `json:"unread"`
+	// Revision counts the changes of the list. Transactions may be heard of in another
+	// order than they committed in, so an Unread with a lower revision than the last one
+	// is out of date.
+	Revision int64 `json:"revision"`
 }
 
 // ReadNotifications says which notifications were read, and how many are unread now.
 type ReadNotifications struct {
-	IDs    []string `json:"ids"` // nil: all
-	Unread int      `json:"unread"`
+	IDs      []string `json:"ids"` // nil: all
+	Unread   int      `json:"unread"`
+	Revision int64    `json:"revision"` // as in [NewNotification]
 }

@@ -432,6 +432,12 @@ export interface JobStarted {
 export interface NewNotification {
   notification: Notification;
   unread: number;
+  /**
+   * Revision counts the changes of the list. Transactions may be heard of in another
+   * order than they committed in, so an Unread with a lower revision than the last one
+   * is out of date.
+   */
+  revision: number;
 }
 
 /**
@@ -535,6 +541,10 @@ export interface ReadNotifications {
    */
   ids: string[] | null;
   unread: number;
+  /**
+   * as in [NewNotification]
+   */
+  revision: number;
 }
 
 /**
