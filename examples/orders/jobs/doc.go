@@ -1,0 +1,59 @@
+// Package jobs runs what takes longer than a request: in a queue that survives a
+// restart, one job of a user at a time, and users in parallel.
+//
+// # Rows, turns, events
+//
+// The table jobs is the truth: what is to be done, what is being done, and how it ended.
+// River (riverqueue.com) delivers whose turn it is, on SQLite and PostgreSQL alike, and
+// knows nothing else. [emit.JobRunner] tells the devices.
+//
+//	Enqueue   in the caller's transaction: the row, and a turn if nothing of the user's waits
+//	a turn    claims the row, runs the job, and ends it; a turn whose row is taken or ended is none
+//	the end   one transaction: the row, what the job worked on, a notification, the next turn;
+//	          their events follow the commit, and JOB_COMPLETED, _FAILED or _CANCELLED comes last
+//
+// So only the first of a user's queue has a turn, and each end gives the next one's. That
+// two of them never run at once is also a unique index of the database.
+//
+// # What goes wrong
+//
+// A claim is a lease of 5 seconds, by the database's clock, renewed every second. Every
+// process looks every second for leases that have run out and turns that got lost, and
+// gives them anew, so a process that is killed costs its jobs some seconds. The
+// job runs again under the same ID, from its beginning, after another JOB_STARTED; what it
+// writes into the ERP twice is written once. After three such ends it is JOB_FAILED
+// with "interrupted", in case it is the job that kills the process.
+//
+// A process whose lease has run out stops its job, writes no end and tells none: each
+// claim has a number, which the end must still find in the row. An end that cannot be
+// written for 15 seconds, because the database is away, is not told either; the
+// job runs again. So a device hears exactly one last event of each job, or, if a process
+// dies in the microseconds between the commit and the event, a hub.gap and then finds the
+// end by its fetch.
+//
+// Stop gives jobs that run back to the queue: the row is queued again, JOB_QUEUED says
+// so, and whoever is next takes it.
+//
+// # Databases
+//
+// River polls every 100 ms (database/sql cannot listen), so a job begins 50 ms after
+// its request on average. A job that is younger than 50 ms waits that long, so that its
+// JOB_QUEUED, which goes out after the response, is there before JOB_STARTED.
+//
+// On SQLite each poll is a write that finds nothing, and takes the one write lock for
+// some microseconds: riversqlite held up with 8 writers beside it and no SQLITE_BUSY,
+// because transactions begin as writers (_txlock=immediate) and wait for each other
+// (busy_timeout). Its own documentation advises a pool of one connection instead, which
+// with emit.Tx would deadlock wherever a transaction is open while another query waits.
+//
+// # Bounds
+//
+// 100 jobs of a user that wait or run; 16 KiB of arguments and of result; 200 ended jobs
+// of a user are kept. Config.Workers jobs run at once in a process.
+//
+// # Locks
+//
+// Transactions lock in this order: the row that the job works on, the user's
+// notifications, the user's queue, the job's row. Where two still meet, the database ends
+// one, and it is tried again.
+package jobs
