@@ -1,0 +1,165 @@
+import { useState } from "react";
+import type { HistoryInput, HistoryPage } from "../api.ts";
+import { write } from "../cache.ts";
+import type { HistoryRecord } from "../events.gen.ts";
+import { replace } from "../rows.ts";
+import { addRecord, dropRecord } from "../rules.ts";
+import type { Session } from "../session.ts";
+import { Button } from "../ui/button.tsx";
+import { Dialog } from "../ui/dialog.tsx";
+import { Field, MoneyInput, NumberInput } from "../ui/field.tsx";
+import { money } from "../ui/format.tsx";
+import { Problem } from "../ui/states.tsx";
+import { accepted, useAct, useSession } from "../use-session.ts";
+
+const idOf = ({ id }: HistoryRecord) => id;
+
+/** Shows a record as being at work, unless an event has told more about it meanwhile. */
+function lock({ cache }: Session, record: HistoryRecord, jobId: string) {
+  return write<HistoryPage>(cache, ["history"], (old) => ({
+    ...old,
+    rows: old.rows.map((row) => (row.id === record.id && row.updatedAt === record.updatedAt ? { ...row, jobId } : row)),
+  }));
+}
+
+const about = (record: HistoryRecord) => ({
+  entityId: record.id,
+  entityName: `${record.article}, ${record.customerName}`,
+});
+
+interface FormProps {
+  /** null: a new one. */
+  record: HistoryRecord | null;
+  onClose(): void;
+}
+
+export function HistoryForm({ record, onClose }: FormProps) {
+  const session = useSession();
+  const { api } = session;
+  const [input, setInput] = useState<HistoryInput>(
+    record
+      ? {
+          customerName: record.customerName,
+          article: record.article,
+          quantity: record.quantity,
+          revenueCents: record.revenueCents,
+        }
+      : { customerName: "", article: "", quantity: 1, revenueCents: 10_000 },
+  );
+  const save = useSave(session, record, onClose);
+  const inErp = useAct(
+    (edited: HistoryInput) => api.editHistoryInErp(record?.id ?? "", edited),
+    ({ jobId }) => {
+      if (record) {
+        lock(session, record, jobId);
+        accepted(session, jobId, { type: "editHistory", ...about(record) });
+      }
+      onClose();
+    },
+    { quiet: true },
+  );
+  const set = (change: Partial<HistoryInput>) => setInput({ ...input, ...change });
+  const error = save.error ?? inErp.error;
+  return (
+    <Dialog title={record ? "Edit record" : "New record"} onClose={onClose}>
+      <form
+        className="form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          const { submitter } = event.nativeEvent as SubmitEvent;
+          const act = submitter?.getAttribute("value") === "erp" ? inErp : save;
+          act.mutate(input);
+        }}
+      >
+        <Field label="Customer">
+          <input
+            value={input.customerName}
+            maxLength={100}
+            required
+            onChange={(event) => set({ customerName: event.target.value })}
+          />
+        </Field>
+        <Field label="Article" hint="In the ERP #slow, #flaky, #fail or #hang in it have it behave accordingly.">
+          <input
+            value={input.article}
+            maxLength={100}
+            required
+            onChange={(event) => set({ article: event.target.value })}
+          />
+        </Field>
+        <div className="pair">
+          <Field label="Quantity">
+            <NumberInput value={input.quantity} max="10000" onNumber={(quantity) => set({ quantity })} />
+          </Field>
+          <Field label="Revenue">
+            <MoneyInput cents={input.revenueCents} max="1000000000" onCents={(revenueCents) => set({ revenueCents })} />
+          </Field>
+        </div>
+        {error && <Problem error={error} />}
+        <footer className="dialog-foot">
+          <Button onClick={onClose}>Cancel</Button>
+          {record && (
+            <Button type="submit" value="erp" busy={inErp.isPending}>
+              Save in the ERP
+            </Button>
+          )}
+          <Button kind="primary" type="submit" value="here" busy={save.isPending}>
+            {record ? "Save" : "Add record"}
+          </Button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}
+
+/** Saves a record directly, and shows it where it belongs. */
+function useSave({ api, cache }: Session, record: HistoryRecord | null, onClose: () => void) {
+  return useAct(
+    (input: HistoryInput) => (record ? api.updateHistory(record.id, input) : api.createHistory(input)),
+    async (saved) => {
+      onClose();
+      if (record)
+        return write<HistoryPage>(cache, ["history"], (old) => ({ ...old, rows: replace(old.rows, saved, idOf) }));
+      await write<HistoryPage>(cache, ["history", 0], (old) => addRecord(old, saved));
+      // On the others everything has moved by one.
+      return cache.invalidateQueries({ queryKey: ["history"], predicate: ({ queryKey }) => queryKey[1] !== 0 });
+    },
+    { quiet: true },
+  );
+}
+
+export function RemoveRecord({ record, onClose }: { record: HistoryRecord; onClose(): void }) {
+  const session = useSession();
+  const { api, cache, gone } = session;
+  const here = useAct(
+    () => api.deleteHistory(record.id),
+    async () => {
+      gone.add(record.id);
+      onClose();
+      await write<HistoryPage>(cache, ["history"], (old) => dropRecord(old, record.id));
+      return cache.invalidateQueries({ queryKey: ["history"] }); // what moves up has to be fetched
+    },
+  );
+  const inErp = useAct(
+    () => api.deleteHistoryInErp(record.id),
+    ({ jobId }) => {
+      lock(session, record, jobId);
+      accepted(session, jobId, { type: "deleteHistory", ...about(record) });
+      onClose();
+    },
+  );
+  return (
+    <Dialog title="Delete this record?" onClose={onClose}>
+      <p>{`${record.article} for ${record.customerName}, ${money(record.revenueCents)}.`}</p>
+      <footer className="dialog-foot">
+        <Button onClick={onClose}>Keep</Button>
+        <Button kind="danger" busy={inErp.isPending} onClick={() => inErp.mutate(undefined)}>
+          Delete in the ERP
+        </Button>
+        <Button kind="danger" busy={here.isPending} onClick={() => here.mutate(undefined)}>
+          Delete
+        </Button>
+      </footer>
+    </Dialog>
+  );
+}

@@ -1,0 +1,217 @@
+import { useQuery } from "@tanstack/react-query";
+import { useId, useState } from "react";
+import { ApiError, type OrderInput } from "../api.ts";
+import { write } from "../cache.ts";
+import type { PendingOrder } from "../events.gen.ts";
+import { type Draft, draftOf, inputOf, inputOfOrder, type Meanwhile, meanwhile, newLine } from "../order-draft.ts";
+import { put } from "../rows.ts";
+import { Button, IconButton } from "../ui/button.tsx";
+import { Dialog } from "../ui/dialog.tsx";
+import { Field, MoneyInput, NumberInput } from "../ui/field.tsx";
+import { money } from "../ui/format.tsx";
+import { Icon } from "../ui/icons.tsx";
+import { Problem } from "../ui/states.tsx";
+import { useAct, useSession } from "../use-session.ts";
+
+interface FormProps {
+  /** The order as it was when the form was opened; null: a new one. */
+  order: PendingOrder | null;
+  onClose(): void;
+}
+
+/** As many as the server takes. */
+const maxLines = 50;
+
+export function PendingForm({ order, onClose }: FormProps) {
+  const { api, cache, queries } = useSession();
+  const [draft, setDraft] = useState<Draft>(() =>
+    order ? draftOf(order) : { customerId: "", lines: [newLine()], note: "" },
+  );
+  // What the form compares with: the order as it was taken over last.
+  const [base, setBase] = useState<OrderInput | null>(() => order && inputOfOrder(order));
+  const { data: orders } = useQuery(queries.pending);
+  const save = useAct(
+    (input: OrderInput) => (order ? api.updatePending(order.id, input) : api.createPending(input)),
+    (saved) => {
+      write<PendingOrder[]>(cache, queries.pending.queryKey, (old) => put(old, saved, ({ id }) => id));
+      onClose();
+    },
+    { quiet: true },
+  );
+  // While the own change is on its way the list may show it before the answer comes.
+  const news: Meanwhile =
+    base && orders && !save.isPending && !save.isSuccess
+      ? meanwhile(
+          base,
+          orders.find(({ id }) => id === order?.id),
+        )
+      : { kind: "nothing" };
+  const locked = news.kind === "gone" || news.kind === "submitting";
+
+  return (
+    <Dialog title={order ? "Edit order" : "New order"} onClose={onClose}>
+      <form
+        className="form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (!locked) save.mutate(inputOf(draft));
+        }}
+      >
+        <News
+          news={news}
+          take={(theirs) => {
+            setDraft(draftOf(theirs));
+            setBase(inputOfOrder(theirs));
+          }}
+          keep={(theirs) => setBase(inputOfOrder(theirs))}
+        />
+        <CustomerField value={draft.customerId} onChange={(customerId) => setDraft({ ...draft, customerId })} />
+        <Lines draft={draft} setDraft={setDraft} />
+        <Field label="Note" hint="With #slow, #flaky, #fail or #hang in it the ERP behaves accordingly.">
+          <textarea
+            rows={2}
+            maxLength={500}
+            value={draft.note}
+            onChange={(event) => setDraft({ ...draft, note: event.target.value })}
+          />
+        </Field>
+        {save.error && <Problem error={said(save.error)} />}
+        <footer className="dialog-foot">
+          <span className="total">
+            Total{" "}
+            <strong>
+              {money(draft.lines.reduce((sum, { quantity, priceCents }) => sum + (quantity * priceCents || 0), 0))}
+            </strong>
+          </span>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button kind="primary" type="submit" busy={save.isPending} disabled={locked}>
+            {order ? "Save" : "Create order"}
+          </Button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}
+
+/** A refusal because of somebody else's work says so by itself. */
+const said = (error: Error) =>
+  error instanceof ApiError && error.status === 404 && !error.fix
+    ? new ApiError(
+        404,
+        error.message,
+        error.field,
+        "It was deleted or submitted meanwhile. Copy what you typed, and create a new order.",
+      )
+    : error;
+
+interface NewsProps {
+  news: Meanwhile;
+  take(order: PendingOrder): void;
+  keep(order: PendingOrder): void;
+}
+
+/** What another device did to the order. Nothing that is typed here is touched before a button is pressed. */
+function News({ news, take, keep }: NewsProps) {
+  if (news.kind === "nothing") return null;
+  if (news.kind !== "changed")
+    return (
+      <div className="notice warn" role="alert" data-testid="edit-notice" data-kind={news.kind}>
+        <Icon name="warn" />
+        <p>
+          {news.kind === "gone"
+            ? "This order is gone: another device has deleted it, or it has reached the ERP."
+            : "This order is being submitted, and cannot be changed any more."}
+        </p>
+      </div>
+    );
+  const { order, fields } = news;
+  return (
+    <div className="notice warn" role="alert" data-testid="edit-notice" data-kind="changed">
+      <Icon name="warn" />
+      <p>
+        <strong>Another device has changed this order</strong> ({fields.join(", ")}). What you typed is untouched.
+      </p>
+      <div className="notice-actions">
+        <Button className="small" onClick={() => take(order)}>
+          Take over
+        </Button>
+        <Button className="small" kind="quiet" onClick={() => keep(order)}>
+          Keep mine
+        </Button>
+      </div>
+    </div>
+  );
+}
+
+function CustomerField({ value, onChange }: { value: string; onChange(id: string): void }) {
+  const { queries } = useSession();
+  const { data: customers = [] } = useQuery(queries.customers);
+  const known = customers.some(({ id }) => id === value);
+  return (
+    <Field label="Customer">
+      <select value={value} onChange={(event) => onChange(event.target.value)} required>
+        <option value="" disabled>
+          Choose a customer
+        </option>
+        {value && !known && <option value={value}>{value}</option>}
+        {customers.map(({ id, name, city }) => (
+          <option key={id} value={id}>{`${name}, ${city}`}</option>
+        ))}
+      </select>
+    </Field>
+  );
+}
+
+function Lines({ draft, setDraft }: { draft: Draft; setDraft(draft: Draft): void }) {
+  const { queries } = useSession();
+  const { data: orders = [] } = useQuery(queries.pending);
+  const products = new Set(orders.flatMap(({ lines }) => (lines ?? []).map(({ product }) => product)));
+  const listId = useId();
+  const { lines } = draft;
+  const set = (key: number, change: Partial<Draft["lines"][number]>) =>
+    setDraft({ ...draft, lines: lines.map((line) => (line.key === key ? { ...line, ...change } : line)) });
+  return (
+    <fieldset className="lines">
+      <legend>Lines</legend>
+      <datalist id={listId}>
+        {[...products].map((product) => (
+          <option key={product} value={product} />
+        ))}
+      </datalist>
+      {lines.map(({ key, product, quantity, priceCents }) => (
+        <div className="line" key={key}>
+          <Field label="Product">
+            <input
+              value={product}
+              list={listId}
+              maxLength={100}
+              required
+              onChange={(event) => set(key, { product: event.target.value })}
+            />
+          </Field>
+          <Field label="Quantity">
+            <NumberInput value={quantity} max="10000" onNumber={(value) => set(key, { quantity: value })} />
+          </Field>
+          <Field label="Price">
+            <MoneyInput max="100000" cents={priceCents} onCents={(cents) => set(key, { priceCents: cents })} />
+          </Field>
+          <IconButton
+            kind="quiet"
+            icon="trash"
+            label="Remove line"
+            disabled={lines.length === 1}
+            onClick={() => setDraft({ ...draft, lines: lines.filter((line) => line.key !== key) })}
+          />
+        </div>
+      ))}
+      <Button
+        className="small"
+        icon="plus"
+        disabled={lines.length >= maxLines}
+        onClick={() => setDraft({ ...draft, lines: [...lines, newLine()] })}
+      >
+        Add line
+      </Button>
+    </fieldset>
+  );
+}

@@ -1,0 +1,93 @@
+import { write } from "../cache.ts";
+import type { PendingOrder } from "../events.gen.ts";
+import { Bar } from "../ui/bar.tsx";
+import { IconButton } from "../ui/button.tsx";
+import { money, plural, Time } from "../ui/format.tsx";
+import { accepted, locked, useAct, useSession, useWork } from "../use-session.ts";
+
+interface RowProps {
+  order: PendingOrder;
+  marked: boolean;
+  flash: boolean;
+  onMark(on: boolean): void;
+  onEdit(): void;
+  onRemove(): void;
+}
+
+const words = { pending: "Pending", submitting: "Submitting", failed: "Failed" };
+
+export function PendingRow({ order, marked, flash, onMark, onEdit, onRemove }: RowProps) {
+  const session = useSession();
+  const { id, customerName, note, totalCents, status, updatedAt, jobId } = order;
+  const lines = order.lines ?? [];
+  const busy = status === "submitting";
+  const work = useWork(busy ? jobId : null, "JOB_PROGRESS", `job:${jobId}`);
+  const submit = useAct(
+    () => session.api.submit(id),
+    (answer) => {
+      const to = { status: "submitting" as const, jobId: answer.jobId };
+      write<PendingOrder[]>(session.cache, session.queries.pending.queryKey, (old) =>
+        locked(old, order, to, (a, b) => a.id === b.id),
+      );
+      accepted(session, answer.jobId, { type: "submitOrder", entityId: id, entityName: customerName });
+    },
+  );
+  const cancel = useAct((job: string) => session.api.cancelJob(job));
+  return (
+    <tr
+      className={`${flash ? "flash" : ""} ${marked ? "marked" : ""}`}
+      data-testid="order-row"
+      data-id={id}
+      data-status={status}
+    >
+      <td className="check">
+        <input
+          type="checkbox"
+          aria-label={`Select the order of ${customerName}`}
+          checked={marked}
+          disabled={busy}
+          onChange={(event) => onMark(event.target.checked)}
+        />
+      </td>
+      <td className="main-cell">
+        <strong>{customerName}</strong>
+        {note && <span className="note-text">{note}</span>}
+        <span className="narrow">{`${plural(lines.length, "line")} · ${money(totalCents)}`}</span>
+        {status !== "pending" && <span className={`tag narrow ${status}`}>{words[status]}</span>}
+        {work && <Bar label={work.label} value={work.value} />}
+      </td>
+      <td className="wide lines-cell">{lines.map(({ product, quantity }) => `${quantity} × ${product}`).join(", ")}</td>
+      <td className="wide number">{money(totalCents)}</td>
+      <td className="wide">
+        <span className={`tag ${status}`}>{words[status]}</span>
+      </td>
+      <td className="wide">
+        <Time at={updatedAt} />
+      </td>
+      <td className="actions">
+        {busy ? (
+          <IconButton
+            kind="quiet"
+            icon="cancel"
+            label="Cancel"
+            busy={cancel.isPending}
+            disabled={!jobId}
+            onClick={() => jobId && cancel.mutate(jobId)}
+          />
+        ) : (
+          <>
+            <IconButton
+              kind="quiet"
+              icon="send"
+              label="Submit"
+              busy={submit.isPending}
+              onClick={() => submit.mutate(undefined)}
+            />
+            <IconButton kind="quiet" icon="edit" label="Edit" onClick={onEdit} />
+            <IconButton kind="quiet" icon="trash" label="Delete" onClick={onRemove} />
+          </>
+        )}
+      </td>
+    </tr>
+  );
+}
