@@ -1,0 +1,229 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/usercast-go/usercast"
+	"github.com/usercast-go/usercast/examples/orders/store"
+	"github.com/usercast-go/usercast/usercasttest"
+)
+
+// post sends a request with a session's cookie, "" for none.
+func (s *site) post(path, session, body string, header ...string) (*http.Response, string) {
+	s.Helper()
+	r, err := http.NewRequest("POST", s.url+path, strings.NewReader(body))
+	if err != nil {
+		s.Fatal(err)
+	}
+	if session != "" {
+		r.AddCookie(&http.Cookie{Name: sessionCookie, Value: session})
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	return s.send(r)
+}
+
+// login logs in and returns the session's cookie.
+func (s *site) login(user string) *http.Cookie {
+	s.Helper()
+	resp, text := s.post("/api/login", "", `{"user":"`+user+`"}`)
+	if resp.StatusCode != 200 || len(resp.Cookies()) != 1 {
+		s.Fatalf("got %d %s with cookies %v", resp.StatusCode, text, resp.Cookies())
+	}
+	return resp.Cookies()[0]
+}
+
+func TestLogin(t *testing.T) {
+	each(t, func(s *site) {
+		c := s.login("carla")
+		if !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.MaxAge != 30*24*3600 || c.Path != "/api" || c.Secure {
+			s.Errorf("got the cookie %v", c)
+		}
+		if n := s.rows("pending", "carla"); n != 12 {
+			s.Errorf("a new user has %d orders, want 12", n)
+		}
+		s.login("carla")
+		if n := s.rows("pending", "carla"); n != 12 {
+			s.Errorf("after a second login there are %d orders, want 12", n)
+		}
+		var g grant
+		s.must(200, &g, "", "POST", "/api/login", `{"user":"carla"}`)
+		if left := time.Until(g.ExpiresAt); g.User != "carla" || left > 5*time.Minute || left < 4*time.Minute {
+			s.Errorf("got %+v", g)
+		}
+		auth, err := Auth(testSecret, "token")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if id, err := auth.AuthenticateToken(t.Context(), g.Token); err != nil || id.UserID != "carla" || !id.ExpiresAt.Equal(g.ExpiresAt) {
+			s.Errorf("the hub takes the token for %+v, %v", id, err)
+		}
+		for _, body := range []string{`{"user":""}`, `{"user":"Anna"}`, `{"user":"a b"}`, `{"user":"` + strings.Repeat("a", 33) + `"}`, `{"user":7}`, `{}`} {
+			s.refuses(400, "user", "", "POST", "/api/login", body)
+		}
+		for _, body := range []string{``, `{`, `{"user":"a"}{}`, `{"name":"a"}`, `[]`} {
+			s.refuses(400, "", "", "POST", "/api/login", body)
+		}
+	})
+}
+
+func TestTooManyUsers(t *testing.T) {
+	s := newSite(t, open(t), func(cfg *Config) { cfg.MaxUsers = 2 })
+	s.refuses(409, "user", "", "POST", "/api/login", `{"user":"carla"}`)
+	s.login("anna")
+	if n, err := store.Users(t.Context(), s.store.DB); n != 2 || err != nil {
+		s.Errorf("there are %d users, %v; want 2", n, err)
+	}
+}
+
+func TestSession(t *testing.T) {
+	each(t, func(s *site) {
+		c := s.login("anna")
+		resp, text := s.post("/api/token", c.Value, "")
+		if resp.StatusCode != 200 || !strings.Contains(text, `"user":"anna","token":"`) {
+			s.Errorf("got %d %s", resp.StatusCode, text)
+		}
+		for _, session := range []string{"", "x"} {
+			if resp, text := s.post("/api/token", session, ""); resp.StatusCode != 401 || !strings.Contains(text, `"fix":"log in"`) {
+				s.Errorf("session %q: got %d %s, want 401", session, resp.StatusCode, text)
+			}
+			if resp, _ := s.post("/api/logout", session, ""); resp.StatusCode != 204 {
+				s.Errorf("logout of %q: got %d, want 204", session, resp.StatusCode)
+			}
+		}
+		if n := s.hub.Hub().Connections("anna"); n != 2 {
+			s.Fatalf("anna has %d connections, want 2", n)
+		}
+		resp, _ = s.post("/api/logout", c.Value, "")
+		if resp.StatusCode != 204 || len(resp.Cookies()) != 1 || resp.Cookies()[0].MaxAge >= 0 {
+			s.Errorf("got %d with cookies %v", resp.StatusCode, resp.Cookies())
+		}
+		if resp, _ := s.post("/api/token", c.Value, ""); resp.StatusCode != 401 {
+			s.Errorf("after the logout the session gives %d, want 401", resp.StatusCode)
+		}
+		for range 2 {
+			if user := <-s.gone; user != "anna" {
+				s.Errorf("the logout disconnected %s", user)
+			}
+		}
+		if a, b := s.hub.Hub().Connections("anna"), s.hub.Hub().Connections("bruno"); a != 0 || b != 1 {
+			s.Errorf("after the logout anna has %d connections and bruno %d, want 0 and 1", a, b)
+		}
+		if resp, _ := s.post("/api/token", s.login("anna").Value, ""); resp.StatusCode != 200 {
+			s.Errorf("another login gives a session with %d", resp.StatusCode)
+		}
+	})
+}
+
+// Without a good token no route does anything.
+func TestTokens(t *testing.T) {
+	s := newSite(t, open(t), nil)
+	good := jwt.RegisteredClaims{Issuer: issuer, Audience: jwt.ClaimStrings{audience}, Subject: "anna", ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))}
+	sign := func(key []byte, change func(c *jwt.RegisteredClaims)) string {
+		c := good
+		change(&c)
+		token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
+	nothing := func(*jwt.RegisteredClaims) {}
+	s.token["good"] = sign(testSecret, nothing)
+	s.must(200, nil, "good", "GET", "/api/bootstrap", nil)
+	bad := map[string]string{
+		"garbage":     "x",
+		"forged":      sign(make([]byte, 32), nothing),
+		"expired":     sign(testSecret, func(c *jwt.RegisteredClaims) { c.ExpiresAt = jwt.NewNumericDate(time.Now().Add(-time.Minute)) }),
+		"other issue": sign(testSecret, func(c *jwt.RegisteredClaims) { c.Issuer = "x" }),
+	}
+	for name, token := range bad {
+		s.token[name] = token
+	}
+	for _, route := range routes(s) {
+		s.refuses(401, "Authorization", "", route.method, route.path, route.body)
+		for name := range bad {
+			if strings.Contains(route.path, "orders") || name == "forged" {
+				s.refuses(401, "Authorization", name, route.method, route.path, route.body)
+			}
+		}
+	}
+	if resp, _ := s.request("", "GET", "/api/orders?token="+s.token["good"], nil); resp.StatusCode != 401 {
+		s.Errorf("a token in the URL gives %d, want 401", resp.StatusCode)
+	}
+}
+
+// A page of another site cannot use the cookie.
+func TestOtherSites(t *testing.T) {
+	s := newSite(t, open(t), nil)
+	c := s.login("anna")
+	for _, header := range [][]string{{"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "cross-site"}} {
+		for _, path := range []string{"/api/token", "/api/logout", "/api/login"} {
+			resp, text := s.post(path, c.Value, `{"user":"anna"}`, header...)
+			if resp.StatusCode != 403 || !strings.Contains(text, `"fix":`) || len(resp.Cookies()) != 0 {
+				s.Errorf("%s with %v: got %d %s, want 403", path, header, resp.StatusCode, text)
+			}
+		}
+	}
+	if resp, _ := s.post("/api/token", c.Value, "", "Sec-Fetch-Site", "same-origin"); resp.StatusCode != 200 {
+		s.Errorf("the page itself gets %d", resp.StatusCode)
+	}
+}
+
+func TestLimits(t *testing.T) {
+	s := newSite(t, open(t), nil)
+	refused := 0
+	for range 2 * userBurst {
+		if resp, _ := s.request("anna", "GET", "/api/bootstrap", nil); resp.StatusCode == 429 {
+			if refused++; resp.Header.Get("Retry-After") != "1" {
+				s.Fatalf("got %v", resp.Header)
+			}
+		}
+	}
+	if refused == 0 {
+		s.Errorf("of %d requests at once none was refused", 2*userBurst)
+	}
+	s.must(200, nil, "bruno", "GET", "/api/bootstrap", nil) // each has their own
+	refused = 0
+	for range 2 * doorBurst {
+		if resp, _ := s.post("/api/token", "", ""); resp.StatusCode == 429 {
+			refused++
+		}
+	}
+	if refused == 0 {
+		s.Errorf("of %d renewals at once none was refused", 2*doorBurst)
+	}
+}
+
+func TestNoRoute(t *testing.T) {
+	s := newSite(t, open(t), nil)
+	s.refuses(404, "", "anna", "GET", "/api/nothing", nil)
+	s.refuses(404, "", "anna", "PATCH", "/api/orders", nil)
+}
+
+func TestConfig(t *testing.T) {
+	good := Config{Store: open(t), Hub: usercasttest.NewServer(t, usercast.Config{}).Hub(), Jobs: &fakeJobs{}, Secret: testSecret}
+	if _, err := New(good); err != nil {
+		t.Fatal(err)
+	}
+	for field, change := range map[string]func(c *Config){
+		"Store":    func(c *Config) { c.Store = nil },
+		"Hub":      func(c *Config) { c.Hub = nil },
+		"Jobs":     func(c *Config) { c.Jobs = nil },
+		"Secret":   func(c *Config) { c.Secret = make([]byte, 31) },
+		"TokenTTL": func(c *Config) { c.TokenTTL = time.Minute },
+		"MaxUsers": func(c *Config) { c.MaxUsers = -1 },
+	} {
+		cfg := good
+		change(&cfg)
+		if _, err := New(cfg); err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("%s: got error %v, want one that names it", field, err)
+		}
+	}
+}
