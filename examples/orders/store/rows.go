@@ -93,11 +93,12 @@ func exec(ctx context.Context, q Querier, query string, args ...any) (int, error
 	return int(n), nil
 }
 
-// chunk is how many rows one statement inserts: with at most 10 columns that is far
-// below the parameters that SQLite (32,766) and PostgreSQL (65,535) take.
-const chunk = 500
+// chunk is how many rows one statement inserts. SQLite's driver looks each parameter up by
+// its name among all the others, PostgreSQL has a round trip for each statement: 2,000 records
+// take SQLite 30 ms by 10, 50 ms by 40 and 280 ms by 500 rows, and PostgreSQL 68, 46 and 46 ms.
+const chunk = 40
 
-// insertMany inserts rows, some hundred with each statement: head is "INSERT INTO t (…)
+// insertMany inserts rows, some dozen with each statement: head is "INSERT INTO t (…)
 // VALUES", tail what follows the values. It returns how many rows were written.
 func insertMany[T any](ctx context.Context, q Querier, head, tail string, rows []T, values func(T) []any) (int, error) {
 	written := 0
