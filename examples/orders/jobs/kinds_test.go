@@ -193,3 +193,8 @@ func syncState(t *testing.T, s *store.Store, user, typ string) string {
 	}
 	return "no state"
 }
+
+// orders is one order, number n.
+func orders(n int) []events.SubmittedOrder {
+	return []events.SubmittedOrder{{OrderID: fmt.Sprint("N", n), CustomerID: "K1", CustomerName: "Hotel Post", Status: events.OrderSubmitted}}
+}

@@ -9,8 +9,8 @@ import (
 
 // A writer is the right to write. SQLite lets one connection write at a time, and the
 // others sleep and look again, up to a tenth of a second: who sleeps longest may never
-// find the door open. A dozen syncs at once kept the renewal of leases out for seconds in
-// this way. So on SQLite the writers of a runner queue here, in order, and at most one of them
+// find the door open. Two syncs at once, under the race detector, kept the renewal of
+// leases out for seconds in this way. So on SQLite the writers of a runner queue here, in order, and at most one of them
 // meets the other connections. A nil writer, on PostgreSQL, keeps nobody.
 type writer chan struct{}
 
