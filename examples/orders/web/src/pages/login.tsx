@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { login } from "../session.ts";
 import { Button } from "../ui/button.tsx";
+import { Field } from "../ui/field.tsx";
 import { Problem } from "../ui/states.tsx";
 
 const demo = ["anna", "bruno", "carla"];
@@ -38,8 +39,7 @@ export function Login({ note }: { note?: string | undefined }) {
             {note}
           </p>
         )}
-        <label className="field">
-          <span>Your name</span>
+        <Field label="Your name">
           <input
             value={user}
             onChange={(event) => setUser(event.target.value)}
@@ -53,7 +53,7 @@ export function Login({ note }: { note?: string | undefined }) {
             placeholder="anna"
             required
           />
-        </label>
+        </Field>
         {error !== undefined && <Problem error={error} />}
         <Button kind="primary" type="submit" busy={busy}>
           Log in

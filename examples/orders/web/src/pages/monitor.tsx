@@ -63,10 +63,7 @@ export function MonitorPage() {
       <div className="tiles-pair">
         <HubTiles hub={hub} />
         <dl className="tiles" aria-label="This page">
-          <Tile
-            name="Latency"
-            value={own.latencyMs === null ? "–" : `${own.latencyMs.toFixed(own.latencyMs < 10 ? 1 : 0)} ms`}
-          />
+          <Tile name="Latency" value={latency(own.latencyMs)} />
           <Tile name="Events heard" value={count(own.events)} />
           <Tile name="Reconnects" value={count(own.reconnects)} />
           <Tile name="Gaps here" value={count(own.gaps)} />
@@ -110,6 +107,8 @@ function HubTiles({ hub }: { hub: HubStats | undefined }) {
     </dl>
   );
 }
+
+const latency = (ms: number | null) => (ms === null ? "–" : ms < 1 ? "< 1 ms" : `${Math.round(ms)} ms`);
 
 function uptime(ms: number): string {
   const minutes = Math.floor(ms / 60_000);

@@ -43,7 +43,7 @@ export function PendingRow({ order, marked, flash, onMark, onEdit, onRemove }: R
       <td className="check">
         <input
           type="checkbox"
-          aria-label={`Select the order of ${customerName}`}
+          aria-label="Select"
           checked={marked}
           disabled={busy}
           onChange={(event) => onMark(event.target.checked)}

@@ -35,7 +35,7 @@ export function SubmittedPage() {
               <caption className="sr">Submitted orders</caption>
               <thead>
                 <tr>
-                  <th className="number-cell">Number</th>
+                  <th className="number-cell wide">Number</th>
                   <th>Order</th>
                   <th className="number wide">Total</th>
                   <th className="wide">Status</th>
@@ -79,11 +79,11 @@ function SubmittedRow({ order, flash, open }: { order: SubmittedOrder; flash: bo
   const cancel = useAct((job: string) => api.cancelJob(job));
   return (
     <tr className={flash ? "flash" : ""} data-testid="submitted-row" data-id={orderId} data-status={status}>
-      <td className="number-cell">{orderNumber ?? <span className="quiet-text">numbering…</span>}</td>
+      <td className="number-cell wide">{orderNumber ?? <span className="quiet-text">numbering…</span>}</td>
       <td className="main-cell">
         <strong>{customerName}</strong>
         {note && <span className="note-text">{note}</span>}
-        <span className="narrow">{money(totalCents)}</span>
+        <span className="narrow">{`${orderNumber ?? "numbering…"} · ${money(totalCents)}`}</span>
         <span className={`tag narrow ${status}`}>{words[status]}</span>
         {work && <Bar label={work.label} value={work.value} />}
       </td>

@@ -1,19 +1,21 @@
-import type { ComponentProps, ReactNode } from "react";
+import { type ComponentProps, cloneElement, type ReactElement, useId } from "react";
 
 interface FieldProps {
   label: string;
   hint?: string;
-  children: ReactNode;
+  /** The control. */
+  children: ReactElement<{ id?: string; "aria-describedby"?: string }>;
 }
 
 export function Field({ label, hint, children }: FieldProps) {
+  const id = useId();
+  const described = hint ? { "aria-describedby": `${id}-hint` } : {};
   return (
-    // biome-ignore lint/a11y/noLabelWithoutControl: the control is among the children
-    <label className="field">
-      <span>{label}</span>
-      {children}
-      {hint && <small>{hint}</small>}
-    </label>
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      {cloneElement(children, { id, ...described })}
+      {hint && <small id={`${id}-hint`}>{hint}</small>}
+    </div>
   );
 }
 
