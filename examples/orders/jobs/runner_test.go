@@ -34,10 +34,12 @@ func TestFailures(t *testing.T) {
 		b := newBench(t, s, tp, func(c *Config) {
 			c.Timeout = 300 * time.Millisecond
 			c.kinds = map[string]kind{
-				"fails":   fake(func(context.Context, *run, *emit.Progress) (any, error) { return nil, errTest }),
-				"panics":  fake(func(context.Context, *run, *emit.Progress) (any, error) { panic("on purpose") }),
-				"refused": fake(func(context.Context, *run, *emit.Progress) (any, error) { return nil, fmt.Errorf("x: %w", erp.ErrRefused) }),
-				"large":   fake(func(context.Context, *run, *emit.Progress) (any, error) { return strings.Repeat("x", maxBytes), nil }),
+				"fails":  fake(func(context.Context, *run, *emit.Progress) (any, error) { return nil, errTest }),
+				"panics": fake(func(context.Context, *run, *emit.Progress) (any, error) { panic("on purpose") }),
+				"refused": fake(func(context.Context, *run, *emit.Progress) (any, error) {
+					return nil, fmt.Errorf("x: %w", erp.ErrRefused)
+				}),
+				"large": fake(func(context.Context, *run, *emit.Progress) (any, error) { return strings.Repeat("x", maxBytes), nil }),
 				"hangs": fake(func(ctx context.Context, run *run, _ *emit.Progress) (any, error) {
 					return nil, run.call(ctx, func(ctx context.Context, c *erp.Client) error { return c.Screen(ctx, run.session("#hang", 1)) })
 				}),
