@@ -57,7 +57,7 @@ func (r *Runner) cancelQueued(ctx context.Context, j *record) (bool, error) {
 		if _, err := lockQueue(ctx, tx, j.user); err != nil {
 			return err
 		}
-		n, err := exec(ctx, tx, `UPDATE jobs SET status = 'cancelled', updated_at = $2 WHERE id = $1 AND status = 'queued'`, j.ID, nowMicros())
+		n, err := execCount(ctx, tx, `UPDATE jobs SET status = 'cancelled', updated_at = $2 WHERE id = $1 AND status = 'queued'`, j.ID, nowMicros())
 		if err != nil {
 			return err
 		}

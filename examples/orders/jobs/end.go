@@ -159,14 +159,14 @@ func (run *run) close(ctx context.Context, tx *sql.Tx, box *emit.Outbox, to *tee
 	} else if out.status == Failed {
 		text = &out.text
 	}
-	n, err := exec(ctx, tx, `UPDATE jobs SET `+set+isMine, run.ID, run.r.name, run.claims, nowMicros(), out.status, text, result)
+	n, err := execCount(ctx, tx, `UPDATE jobs SET `+set+isMine, run.ID, run.r.name, run.claims, nowMicros(), out.status, text, result)
 	if err != nil {
 		return err
 	}
 	if n == 0 {
 		return errLost
 	}
-	if _, err := exec(ctx, tx, `DELETE FROM jobs WHERE user_name = $1 AND id IN (SELECT id FROM jobs
+	if _, err := execCount(ctx, tx, `DELETE FROM jobs WHERE user_name = $1 AND id IN (SELECT id FROM jobs
 		WHERE user_name = $1 AND NOT (`+isActive+`) ORDER BY seq DESC LIMIT $2 OFFSET $3)`, run.user, maxEnded, maxEnded); err != nil {
 		return err
 	}
@@ -199,7 +199,7 @@ func (run *run) giveBack(ctx context.Context, tx *sql.Tx, to *tee) error {
 	if _, err := lockQueue(ctx, tx, run.user); err != nil {
 		return err
 	}
-	n, err := exec(ctx, tx, `UPDATE jobs SET status = 'queued', lease_until = 0, owner = '', progress = 0, label = '', given = 0, updated_at = $4`+isMine,
+	n, err := execCount(ctx, tx, `UPDATE jobs SET status = 'queued', lease_until = 0, owner = '', progress = 0, label = '', given = 0, updated_at = $4`+isMine,
 		run.ID, run.r.name, run.claims, nowMicros())
 	if err != nil {
 		return err

@@ -21,7 +21,12 @@ import (
 	"github.com/usercast-go/usercast/examples/orders/store/storetest"
 )
 
-func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+func TestMain(m *testing.M) {
+	if dsn := os.Getenv(childDSN); dsn != "" {
+		os.Exit(child(dsn))
+	}
+	os.Exit(storetest.Main(m))
+}
 
 // patience is how long a test waits for what must come.
 const patience = 30 * time.Second
@@ -115,8 +120,8 @@ type bench struct {
 	tape  *tape
 }
 
-// newERP returns a client of an ERP within the test.
-func newERP(t testing.TB, cfg erp.Config) *erp.Client {
+// serveERP serves an ERP within the test, and returns its URL.
+func serveERP(t testing.TB, cfg erp.Config) string {
 	t.Helper()
 	handler, err := erp.NewHandler(cfg)
 	if err != nil {
@@ -124,7 +129,12 @@ func newERP(t testing.TB, cfg erp.Config) *erp.Client {
 	}
 	srv := httptest.NewServer(handler)
 	t.Cleanup(srv.Close)
-	c := erp.NewClient(srv.URL)
+	return srv.URL
+}
+
+func newERP(t testing.TB, cfg erp.Config) *erp.Client {
+	t.Helper()
+	c := erp.NewClient(serveERP(t, cfg))
 	t.Cleanup(c.Close)
 	return c
 }

@@ -206,8 +206,8 @@ func (r *Runner) running(jobID string) *run {
 	return r.live[jobID]
 }
 
-// exec runs a statement and returns how many rows it met.
-func exec(ctx context.Context, q store.Querier, query string, args ...any) (int64, error) {
+// execCount runs a statement and returns how many rows it met.
+func execCount(ctx context.Context, q store.Querier, query string, args ...any) (int64, error) {
 	res, err := q.ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, fmt.Errorf("jobs: %w", err)

@@ -130,7 +130,7 @@ func (r *Runner) revive(ctx context.Context) error {
 	}
 	for _, f := range all {
 		err := r.inTx(ctx, func(tx *sql.Tx, _ *emit.Outbox) error {
-			n, err := exec(ctx, tx, `UPDATE jobs SET given = given + 1, given_at = `+r.clock+`
+			n, err := execCount(ctx, tx, `UPDATE jobs SET given = given + 1, given_at = `+r.clock+`
 				WHERE id = $1 AND given = $2 AND claims = $3 AND `+isActive, f.id, f.given, f.claims)
 			if err != nil || n == 0 {
 				return err // another process was faster

@@ -45,5 +45,5 @@ func (r *Runner) write(ctx context.Context, query string, args ...any) (int64, e
 		return 0, err
 	}
 	defer r.writer.give()
-	return exec(ctx, r.cfg.Store.DB, query, args...)
+	return execCount(ctx, r.cfg.Store.DB, query, args...)
 }

@@ -1,0 +1,208 @@
+package jobs
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/usercast-go/usercast"
+	"github.com/usercast-go/usercast/examples/orders/erp"
+	"github.com/usercast-go/usercast/examples/orders/events"
+	"github.com/usercast-go/usercast/examples/orders/store"
+	"github.com/usercast-go/usercast/examples/orders/store/storetest"
+)
+
+// The test binary is also a process that runs jobs and prints what its devices hear.
+const (
+	childDSN = "ORDERS_JOBS_TEST_DSN"
+	childERP = "ORDERS_JOBS_TEST_ERP"
+)
+
+func child(dsn string) int {
+	s, err := store.Open(context.Background(), dsn)
+	if err == nil {
+		var r *Runner
+		r, err = New(Config{Store: s, Hub: printer{}, ERP: erp.NewClient(os.Getenv(childERP)), Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), pace: quick})
+		if err == nil {
+			err = r.Start(context.Background())
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Println("ready")
+	select {} // until it is killed
+}
+
+// A printer prints events, each with one write, so that none is half there.
+type printer struct{}
+
+// Broadcast implements usercast.Broadcaster.
+func (printer) Broadcast(user string, ev usercast.Event) error {
+	raw, err := json.Marshal(ev.Payload)
+	if err != nil {
+		return err
+	}
+	_, err = os.Stdout.Write(fmt.Appendf(nil, "%s %s %s\n", user, ev.Type, raw))
+	return err
+}
+
+// spawn starts a process that runs the jobs of a database. What it prints goes onto the
+// tape, until it is killed by the function that is returned.
+func spawn(t *testing.T, dsn, erpURL string, tp *tape) (kill func()) {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	cmd.Env = append(os.Environ(), childDSN+"="+dsn, childERP+"="+erpURL)
+	cmd.Stderr = os.Stderr
+	if os.Getenv("ORDERS_TEST_LOG") == "" {
+		cmd.Stderr = nil
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 1<<20)
+	if !lines.Scan() || lines.Text() != "ready" {
+		t.Fatalf("the process said %q, %v", lines.Text(), lines.Err())
+	}
+	heardAll := make(chan struct{})
+	go func() {
+		defer close(heardAll)
+		for lines.Scan() {
+			part := strings.SplitN(lines.Text(), " ", 3)
+			tp.Broadcast(part[0], usercast.Event{Type: part[1], Payload: json.RawMessage(part[2])}) //nolint:errcheck // it is JSON
+		}
+	}()
+	killed := false
+	kill = func() {
+		if killed {
+			return
+		}
+		killed = true
+		cmd.Process.Kill() // SIGKILL
+		<-heardAll
+		cmd.Wait() //nolint:errcheck // it was killed
+	}
+	t.Cleanup(kill)
+	return kill
+}
+
+// Three processes in a row are killed in the middle of jobs; the fourth ends them. Each job
+// has one end, and what it did is done once.
+func TestKill(t *testing.T) {
+	for _, d := range []store.Dialect{store.SQLite, store.PostgreSQL} {
+		t.Run(string(d), func(t *testing.T) {
+			dsn := storetest.DSN(t, d)
+			s, tp := storetest.Open(t, dsn), &tape{}
+			url := serveERP(t, erp.Config{MaxRows: 1500, Latency: 30 * time.Millisecond, Failures: 0.03})
+			b := newBench(t, s, tp, nil) // it does not run, and only takes requests
+			ids := map[string]string{}   // and their users
+			for u := range 3 {
+				user := fmt.Sprint("u", u)
+				th := addThings(t, s, user, "")
+				for typ, req := range requests(th, "") {
+					if typ == DeleteOrder || typ == EditOrder || typ == DeleteHistory || typ == SyncPrices || typ == SyncProducts {
+						continue // its order or record is taken, or there is another like it
+					}
+					req.UserID, req.Type = user, typ
+					ids[b.enqueue(req)] = user
+				}
+			}
+			for range 3 {
+				before := len(tp.events())
+				kill := spawn(t, dsn, url, tp)
+				wantSoon(t, "something goes on", func() bool {
+					return strings.Contains(types(tp.events()[before:]), "JOB_PROGRESS") && len(tp.events()) > before+10
+				})
+				kill()
+			}
+			kill := spawn(t, dsn, url, tp)
+			wantSoon(t, "all has ended", func() bool {
+				var n int
+				err := s.DB.QueryRow(`SELECT count(*) FROM jobs WHERE ` + isActive).Scan(&n)
+				return err == nil && n == 0
+			})
+			time.Sleep(200 * time.Millisecond) // the last event follows its commit
+			kill()
+			judgeKill(t, s, tp, ids)
+		})
+	}
+}
+
+func judgeKill(t *testing.T, s *store.Store, tp *tape, ids map[string]string) {
+	t.Helper()
+	again, untold := 0, 0
+	for id, user := range ids {
+		j, err := find(context.Background(), s.DB, user, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if j.Status != Completed {
+			t.Errorf("%s %s is %s", j.Type, id, j.Status)
+		}
+		var of []heard
+		lasts := 0
+		for _, h := range tp.events() {
+			if h.job() == id && strings.HasPrefix(h.typ, "JOB_") && h.typ != "JOB_PROGRESS" {
+				of = append(of, h)
+				if isLast(h.typ) {
+					lasts++
+				}
+			}
+		}
+		switch {
+		case lasts == 0:
+			untold++
+		case lasts > 1 || !isLast(of[len(of)-1].typ):
+			t.Errorf("%s %s: %s", j.Type, id, types(of))
+		}
+		if strings.Count(types(of), "JOB_STARTED") > 1 {
+			again++
+		}
+	}
+	if again == 0 {
+		t.Error("no job ran again: the kills met none")
+	}
+	// A process that is killed between the commit and its event tells none: that is in the
+	// package's promises. Three kills can meet three such moments at most.
+	if untold > 3 {
+		t.Errorf("%d jobs have ended without a last event", untold)
+	}
+	t.Logf("%d of %d jobs ran again, %d ends were cut off between commit and event", again, len(ids), untold)
+	for u := range 3 {
+		user := fmt.Sprint("u", u)
+		orders, err := store.Submitted(context.Background(), s.DB, user)
+		numbered := 0
+		for _, o := range orders {
+			if strings.HasPrefix(o.OrderID, "N") && o.OrderNumber != nil {
+				numbered++
+			}
+		}
+		if err != nil || numbered != 1 {
+			t.Errorf("%s has %d orders of one submission, %v", user, numbered, err)
+		}
+		if list, err := store.Notifications(context.Background(), s.DB, user); err != nil || len(list.Rows) != 1 {
+			t.Errorf("%s has %d notifications, %v; want 1", user, len(list.Rows), err)
+		}
+		want(t, "synced", syncState(t, s, user, SyncOrders), "1500 of 1500")
+		if o, err := store.SubmittedByID(context.Background(), s.DB, user, "S1"); err != nil || o.Status != events.OrderSent || o.JobID != nil {
+			t.Errorf("%s's order that was sent: %+v, %v", user, o, err)
+		}
+	}
+}
