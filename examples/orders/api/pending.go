@@ -182,33 +182,33 @@ func (a *API) batchPending(w http.ResponseWriter, r *http.Request, user string) 
 
 func orderAt(i int) string { return fmt.Sprintf("orders[%d].", i) }
 
-// saveBatch writes the orders of a batch. rows are all of them, in the order sent.
+// saveBatch writes the orders of a batch. rows are all of them, in the order sent. What is
+// there is changed before what is new is added: in this order jobs take the same locks.
 func saveBatch(ctx context.Context, tx *sql.Tx, user string, in []batchInput, orders []store.PendingInput) (rows, created, updated []events.PendingOrder, err error) {
 	var fresh []store.PendingInput
+	var places []int // of fresh in rows
+	rows = make([]events.PendingOrder, len(in))
 	for i, o := range in {
-		if o.ID != "" {
+		if o.ID == "" {
+			if _, err = store.CustomerByID(ctx, tx, user, o.CustomerID); err != nil {
+				return nil, nil, nil, because(err, errNoCustomer(orderAt(i)), nil)
+			}
+			fresh, places = append(fresh, orders[i]), append(places, i)
 			continue
 		}
-		if _, err = store.CustomerByID(ctx, tx, user, o.CustomerID); err != nil {
-			return nil, nil, nil, because(err, errNoCustomer(orderAt(i)), nil)
+		if rows[i], err = updateOne(ctx, tx, user, o.ID, orders[i], orderAt(i)); err != nil {
+			return nil, nil, nil, err
 		}
-		fresh = append(fresh, orders[i])
+		updated = append(updated, rows[i])
+	}
+	if len(fresh) == 0 {
+		return rows, nil, updated, nil
 	}
 	if created, err = store.CreatePending(ctx, tx, user, fresh...); err != nil {
 		return nil, nil, nil, err
 	}
-	next := 0
-	for i, o := range in {
-		if o.ID == "" {
-			rows = append(rows, created[next])
-			next++
-			continue
-		}
-		row, err := updateOne(ctx, tx, user, o.ID, orders[i], orderAt(i))
-		if err != nil {
-			return nil, nil, nil, err
-		}
-		rows, updated = append(rows, row), append(updated, row)
+	for i, place := range places {
+		rows[place] = created[i]
 	}
 	return rows, created, updated, nil
 }
