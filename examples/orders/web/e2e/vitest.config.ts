@@ -1,0 +1,28 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const root = fileURLToPath(new URL(".", import.meta.url));
+const databases = process.env.ORDERS_E2E_DATABASES?.split(",") ?? ["sqlite", "postgres"];
+
+// A project for each database: all tests run on both.
+export default defineConfig({
+  root,
+  test: {
+    // Most of a case is waiting.
+    maxWorkers: 4,
+    projects: databases.map((database) => ({
+      root,
+      test: {
+        name: database,
+        include: ["*.test.ts"],
+        globalSetup: "kit/setup.ts",
+        provide: { database: database as "sqlite" | "postgres" },
+        pool: "forks" as const,
+        testTimeout: 90_000,
+        hookTimeout: 60_000,
+        // A flaky test is a bug.
+        retry: 0,
+      },
+    })),
+  },
+});
