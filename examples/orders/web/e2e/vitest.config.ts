@@ -9,7 +9,7 @@ export default defineConfig({
   root,
   test: {
     // Most of a case is waiting.
-    maxWorkers: 4,
+    maxWorkers: process.env.ORDERS_E2E_LOAD ? 1 : 4,
     projects: databases.map((database) => ({
       root,
       test: {

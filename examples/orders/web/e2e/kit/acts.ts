@@ -21,7 +21,7 @@ async function writeOrder(device: Device, note: string) {
   await device.press("New order");
   const form = device.page.getByRole("dialog", { name: "New order" });
   await form.getByRole("combobox", { name: /^Customer/ }).selectOption({ index: 1 });
-  await form.getByLabel("Product").fill("Proof");
+  await form.getByRole("combobox", { name: /^Product/ }).fill("Proof");
   await form.getByRole("textbox", { name: /^Note/ }).fill(note);
   await device.press("Create order", form);
   await device.closes();

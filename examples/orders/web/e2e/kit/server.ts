@@ -20,16 +20,18 @@ export class Server {
   #process: ChildProcess | undefined;
   readonly #admin = randomBytes(32).toString("hex");
   readonly #flags: string[];
+  readonly #env: Record<string, string>;
 
   /** The ERP answers at once and never fails by chance, unless flags say otherwise. */
-  constructor(flags: string[]) {
+  constructor(flags: string[], env: Record<string, string> = {}) {
+    this.#env = env;
     this.#flags = ["-erp-latency", "0", "-erp-failures", "0", ...flags];
   }
 
   /** Starts it; again, on the same port. */
   async start(): Promise<void> {
     const child = spawn(inject("orders"), ["-addr", `127.0.0.1:${this.port}`, ...this.#flags], {
-      env: { ...process.env, ORDERS_ADMIN_TOKEN: this.#admin },
+      env: { ...process.env, ...this.#env, ORDERS_ADMIN_TOKEN: this.#admin },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#process = child;
@@ -77,6 +79,11 @@ export class Server {
 
   stats(): Promise<Record<string, unknown>> {
     return this.#ask("GET", "/stats");
+  }
+
+  /** What was left on the server's heap after its last collection, in MiB, if it was started with GODEBUG=gctrace=1. */
+  heap(): number {
+    return Number([...this.errors.matchAll(/^gc \d+ @.* \d+->\d+->(\d+) MB,/gm)].at(-1)?.[1]);
   }
 
   /** What the server's process holds of the machine's memory, in KiB. */

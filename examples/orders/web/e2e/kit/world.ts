@@ -56,11 +56,16 @@ export class World {
     this.#data = data;
   }
 
-  static async open(...flags: string[]): Promise<World> {
+  static open(...flags: string[]): Promise<World> {
+    return World.openWith({}, ...flags);
+  }
+
+  /** The same, with variables in the server's environment. */
+  static async openWith(env: Record<string, string>, ...flags: string[]): Promise<World> {
     const data = await mkdtemp(join(tmpdir(), "orders-"));
     const databases = inject("databases");
     const where = databases ? ["-dsn", await (await fetch(databases)).text()] : ["-data", data];
-    const world = new World(new Server([...where, ...flags]), data);
+    const world = new World(new Server([...where, ...flags], env), data);
     onTestFinished(({ task }) => world.#close(task.result?.state === "fail"));
     await world.server.start();
     return world;
