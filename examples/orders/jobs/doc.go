@@ -38,12 +38,13 @@
 //
 // River polls every 100 ms (database/sql cannot listen), so a job begins 50 ms after
 // its request on average. A job that is younger than 50 ms waits that long, so that its
-// JOB_QUEUED, which goes out after the response, is there before JOB_STARTED.
+// JOB_QUEUED, which goes out after the response, is there before JOB_STARTED; if the
+// response takes longer, it is not, and devices find the row's status by their next fetch.
 //
 // On SQLite each poll is a write that finds nothing, and takes the one write lock for
 // some microseconds: riversqlite held up with 8 writers beside it and no SQLITE_BUSY,
 // because transactions begin as writers (_txlock=immediate) and wait for each other
-// (busy_timeout). Its own documentation advises a pool of one connection instead, which
+// (busy_timeout). What did not hold up is that wait: see the type writer. Its own documentation advises a pool of one connection instead, which
 // with emit.Tx would deadlock wherever a transaction is open while another query waits.
 //
 // # Bounds

@@ -29,7 +29,7 @@ func child(dsn string) int {
 	s, err := store.Open(context.Background(), dsn)
 	if err == nil {
 		var r *Runner
-		r, err = New(Config{Store: s, Hub: printer{}, ERP: erp.NewClient(os.Getenv(childERP)), Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), pace: quick})
+		r, err = New(Config{Store: s, Hub: printer{}, ERP: erp.NewClient(os.Getenv(childERP)), Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), pace: pace{lease: time.Second, tick: 100 * time.Millisecond}})
 		if err == nil {
 			err = r.Start(context.Background())
 		}

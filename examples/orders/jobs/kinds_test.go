@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -197,4 +198,46 @@ func syncState(t *testing.T, s *store.Store, user, typ string) string {
 // orders is one order, number n.
 func orders(n int) []events.SubmittedOrder {
 	return []events.SubmittedOrder{{OrderID: fmt.Sprint("N", n), CustomerID: "K1", CustomerName: "Hotel Post", Status: events.OrderSubmitted}}
+}
+
+// The percent of a sync is that of the attempt that goes on, and never stands when it is
+// over.
+func TestSyncProgress(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		storetest.User(t, s, "anna")
+		tp := &tape{}
+		b := newBench(t, s, tp, nil).start()
+		id := b.enqueue(Request{UserID: "anna", Type: SyncPrices, EntityID: "prices", Args: NoteArgs{"#flaky #slow"}})
+		b.ended(id)
+		attempts, last, told, etas := 0, 0, 0, 0
+		for _, h := range tp.events() {
+			switch h.typ {
+			case "JOB_STARTED":
+				attempts, last = attempts+1, 0
+			case "JOB_RETRYING":
+				if last != 0 {
+					t.Errorf("through the pause %d percent stand", last)
+				}
+			case "SYNC_PROGRESS":
+				var p events.SyncRunning
+				if err := json.Unmarshal(h.payload, &p); err != nil {
+					t.Fatal(err)
+				}
+				told++
+				if p.EtaMs != nil {
+					etas++
+				}
+				if p.Total == 0 && p.Percent != 0 || p.Total > 0 && p.Percent != min(99, p.Processed*100/p.Total) || p.JobID != id {
+					t.Errorf("got %+v", p)
+				}
+				if p.Percent < last && p.Label != "Interrupted" {
+					t.Errorf("%d percent after %d in one attempt", p.Percent, last)
+				}
+				last = p.Percent
+			}
+		}
+		if attempts != 2 || told < 6 || etas == 0 {
+			t.Errorf("%d attempts, told %d times, %d with an ETA", attempts, told, etas)
+		}
+	})
 }

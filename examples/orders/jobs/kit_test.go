@@ -110,7 +110,7 @@ func isLast(typ string) bool {
 }
 
 // quick is a pace for tests.
-var quick = pace{lease: time.Second, tick: 100 * time.Millisecond, settle: 20 * time.Millisecond, end: 3 * time.Second}
+var quick = pace{lease: 4 * time.Second, tick: 100 * time.Millisecond, settle: 20 * time.Millisecond, end: 3 * time.Second}
 
 // A bench is a runner with all that it needs.
 type bench struct {

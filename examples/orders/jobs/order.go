@@ -66,7 +66,11 @@ func (w orderWork) work(ctx context.Context, run *run, p *emit.Progress) (any, e
 		return events.OrderProgress{OrderID: run.EntityID, JobID: run.ID, Progress: s.Percent, Label: s.Label}
 	}, emit.ProgressConfig{Logger: run.r.cfg.Logger})
 	defer own.Stop()
-	d := dialog{run, []*emit.Progress{p, own}, o.Note + " " + args.Note, w.labels}
+	text := o.Note
+	if run.Type == EditOrder {
+		text = args.Note
+	}
+	d := dialog{run, []*emit.Progress{p, own}, text, w.labels}
 	err = d.pass(ctx, func(ctx context.Context, c *erp.Client, s erp.Session) error { return w.change(ctx, c, s, run.record) })
 	return nil, err
 }

@@ -29,8 +29,8 @@ var (
 	ErrQueueFull = errors.New("jobs: the queue is full")
 	// ErrInvalid means a [Request] that is none; the text names the field.
 	ErrInvalid = errors.New("jobs: invalid request")
-	// ErrStopped means that the runner was stopped, or not started.
-	ErrStopped = errors.New("jobs: the runner does not run")
+	// ErrStarted means that the runner was started before, or stopped.
+	ErrStarted = errors.New("jobs: a runner starts once")
 )
 
 const (
@@ -102,6 +102,7 @@ type Runner struct {
 	tell   *emit.JobRunner
 
 	mu       sync.Mutex
+	started  bool
 	stopping bool
 	live     map[string]*run // by job ID
 
@@ -186,16 +187,24 @@ func retryable(err error) bool {
 // Start begins to run jobs, those that were queued before and those whose runner has died
 // too. It runs on when ctx ends: call Stop. A runner starts once.
 func (r *Runner) Start(ctx context.Context) error {
-	r.mu.Lock()
-	stopping := r.stopping
-	r.mu.Unlock()
-	if stopping || r.ctx.Err() != nil {
-		return ErrStopped
+	if err := r.begin(); err != nil {
+		return err
 	}
 	if err := r.turns.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("jobs: %w", err)
 	}
-	r.ticks.Go(r.tickAll)
+	r.ticks.Go(func() { r.every(r.renew) })
+	r.ticks.Go(func() { r.every(r.revive) }) // by itself: nothing must keep the other one waiting
+	return nil
+}
+
+func (r *Runner) begin() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.started || r.stopping {
+		return ErrStarted
+	}
+	r.started = true
 	return nil
 }
 

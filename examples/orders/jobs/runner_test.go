@@ -349,7 +349,7 @@ func TestStopGivesBack(t *testing.T) {
 		j := b.job("anna", id)
 		want(t, "the row", fmt.Sprint(j.Status, j.Progress, j.Label), "queued0")
 		want(t, "events", tp.types("anna"), "JOB_QUEUED JOB_QUEUED JOB_STARTED JOB_QUEUED")
-		wantErr(t, "a second start", b.Start(t.Context()), ErrStopped)
+		wantErr(t, "a second start", b.Start(t.Context()), ErrStarted)
 		close(g.of(id))
 		close(g.of(next))
 		began := time.Now()
@@ -423,5 +423,53 @@ func TestNewRefuses(t *testing.T) {
 		if _, err := New(cfg); err == nil || !strings.Contains(err.Error(), words) {
 			t.Errorf("got %v, want one about %s", err, words)
 		}
+	}
+}
+
+// Stop does not wait longer than it may for a job that does not listen.
+func TestStopInAHurry(t *testing.T) {
+	s := storetest.Open(t, storetest.DSN(t, store.SQLite))
+	storetest.User(t, s, "anna")
+	release := make(chan struct{})
+	tp := &tape{}
+	b := newBench(t, s, tp, func(c *Config) {
+		c.kinds = fakes(func(context.Context, *run, *emit.Progress) (any, error) { <-release; return nil, nil }, "deaf")
+	}).start()
+	id := b.enqueue(Request{UserID: "anna", Type: "deaf"})
+	b.until("JOB_STARTED", id)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	wantErr(t, "stop", b.Stop(ctx), context.DeadlineExceeded)
+	close(release)
+	wantSoon(t, "it leaves", func() bool { return b.running(id) == nil })
+	want(t, "events", tp.types("anna"), "JOB_QUEUED JOB_STARTED")
+	next := newBench(t, s, tp, func(c *Config) {
+		c.kinds = fakes(func(context.Context, *run, *emit.Progress) (any, error) { return nil, nil }, "deaf")
+	}).start()
+	next.ended(id)
+	want(t, "events", tp.types("anna"), "JOB_QUEUED JOB_STARTED JOB_STARTED JOB_COMPLETED")
+}
+
+// Several processes may start at once on an empty database.
+func TestMigrateAtOnce(t *testing.T) {
+	for _, d := range []store.Dialect{store.SQLite, store.PostgreSQL} {
+		dsn := storetest.DSN(t, d)
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				s, err := store.Open(context.Background(), dsn)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer s.Close()
+				for range 2 {
+					if err := Migrate(context.Background(), s); err != nil {
+						t.Errorf("%s: %v", d, err)
+					}
+				}
+			})
+		}
+		wg.Wait()
 	}
 }

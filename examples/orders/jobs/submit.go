@@ -32,7 +32,7 @@ func tellPending(to usercast.Broadcaster, j *record) func(events.PendingOrder, e
 		if err != nil {
 			return err
 		}
-		return broadcast(to, j, events.PendingUpdated, events.PendingOrders{OrderIDs: []string{o.ID}, Count: 1, Orders: []events.PendingOrder{o}})
+		return broadcast(to, j, events.PendingUpdated, events.PendingChange([]events.PendingOrder{o}))
 	}
 }
 

@@ -13,19 +13,16 @@ import (
 // maxFound bounds what one tick gives turns.
 const maxFound = 100
 
-// tickAll renews the leases of this runner, and gives turns to jobs that nobody has: it is
-// what a killed process leaves that is found here.
-func (r *Runner) tickAll() {
+// every does something each tick, until Stop.
+func (r *Runner) every(do func(context.Context) error) {
 	ticker := time.NewTicker(r.pace.tick)
 	defer ticker.Stop()
 	for {
-		for what, do := range map[string]func(context.Context) error{"leases not renewed": r.renew, "no turns given": r.revive} {
-			ctx, cancel := context.WithTimeout(r.ctx, r.pace.lease/2)
-			if err := do(ctx); err != nil && r.ctx.Err() == nil {
-				r.cfg.Logger.Error("jobs: "+what, "error", err)
-			}
-			cancel()
+		ctx, cancel := context.WithTimeout(r.ctx, r.pace.lease/2)
+		if err := do(ctx); err != nil && r.ctx.Err() == nil {
+			r.cfg.Logger.Error("jobs: tick", "error", err)
 		}
+		cancel()
 		select {
 		case <-ticker.C:
 		case <-r.ctx.Done():
@@ -47,14 +44,14 @@ func (r *Runner) renew(ctx context.Context) error {
 		return nil
 	}
 	if err := r.writer.take(ctx); err != nil {
-		return err
+		return fmt.Errorf("%w: leases not renewed", err)
 	}
 	defer r.writer.give()
 	asked := time.Now()
 	rows, err := r.cfg.Store.DB.QueryContext(ctx, `UPDATE jobs SET lease_until = `+r.clock+` + $2 WHERE owner = $1 AND `+isRunning+`
 		RETURNING id, claims, cancel`, r.name, r.pace.lease.Microseconds())
 	if err != nil {
-		return fmt.Errorf("jobs: %w", err)
+		return fmt.Errorf("jobs: leases not renewed: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {

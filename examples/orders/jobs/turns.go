@@ -84,10 +84,28 @@ func migrateRiver(ctx context.Context, s *store.Store) error {
 	if err != nil {
 		return fmt.Errorf("jobs: %w", err)
 	}
-	if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+	if s.Dialect == store.PostgreSQL { // a transaction cannot use the value of an enum that it has added
+		_, err = m.Migrate(ctx, rivermigrate.DirectionUp, nil)
+	} else {
+		err = migrateInTx(ctx, s, m)
+	}
+	if err != nil {
 		return fmt.Errorf("jobs: %w", err)
 	}
 	return nil
+}
+
+// migrateInTx keeps other processes out: SQLite has one writer.
+func migrateInTx(ctx context.Context, s *store.Store, m *rivermigrate.Migrator[*sql.Tx]) error {
+	tx, err := s.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after the commit there is nothing to roll back
+	if _, err := m.MigrateTx(ctx, tx, rivermigrate.DirectionUp, nil); err != nil {
+		return err
+	}
+	return tx.Commit()
 }
 
 // give gives a job its turn, when tx commits.
