@@ -34,6 +34,7 @@ func (r *Runner) writeDown(job emit.Job, ev usercast.Event) {
 	}
 	switch p := ev.Payload.(type) {
 	case emit.JobStarted:
+		run.began.Store(true)
 		run.update(`status = 'running', attempt = attempt + 1, progress = 0, label = '', error = NULL`)
 	case emit.JobProgress:
 		run.update(`progress = $5, label = $6`, p.Progress, p.Label)
@@ -209,6 +210,9 @@ func (run *run) giveBack(ctx context.Context, tx *sql.Tx, to *tee) error {
 	}
 	if err := run.r.give(ctx, tx, run.ID); err != nil {
 		return err
+	}
+	if !run.began.Load() {
+		return nil // nobody has heard that it was taken
 	}
 	return broadcast(to, run.record, events.Jobs.Queued,
 		emit.JobQueued{JobID: run.ID, Type: run.Type, EntityID: run.EntityID, EntityName: run.EntityName})

@@ -29,20 +29,24 @@ type run struct {
 	cancel context.CancelCauseFunc
 	expiry *time.Timer // ends ctx before the lease does
 
+	began atomic.Bool // a start is written
 	ended atomic.Bool // the end is committed, so it may be told
 	lost  atomic.Bool // somebody else may run the job
 }
 
-// take takes a turn.
-func (r *Runner) take(_ context.Context, jobID string) {
+// take takes a turn, unless the runner stops.
+func (r *Runner) take(jobID string) bool {
+	if r.isStopping() {
+		return false
+	}
 	claimed := time.Now()
 	j, err := r.claim(jobID)
 	if err != nil {
 		r.cfg.Logger.Error("jobs: turn not taken", "job_id", jobID, "error", err)
-		return
+		return true
 	}
 	if j == nil {
-		return // it is no turn
+		return true // it is no turn
 	}
 	run := r.enter(j, claimed)
 	defer r.leave(run)
@@ -59,6 +63,7 @@ func (r *Runner) take(_ context.Context, jobID string) {
 	if errors.Is(err, emit.ErrInvalidJob) || errors.Is(err, emit.ErrJobRunning) {
 		r.cfg.Logger.Error("jobs: job not run", "job_id", jobID, "error", err)
 	}
+	return true
 }
 
 // claim makes a job this runner's, or returns nil if it is not its turn.

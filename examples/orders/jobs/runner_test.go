@@ -473,3 +473,26 @@ func TestMigrateAtOnce(t *testing.T) {
 		wg.Wait()
 	}
 }
+
+// A turn that comes while a runner stops is not lost: the next one has it at once.
+func TestTurnDuringStop(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		storetest.User(t, s, "anna")
+		tp := &tape{}
+		quickly := func(context.Context, *run, *emit.Progress) (any, error) { return nil, nil }
+		b := newBench(t, s, tp, func(c *Config) { c.kinds = fakes(quickly, "job") }).start()
+		b.mu.Lock()
+		b.stopping = true // as long as River has not heard of it
+		b.mu.Unlock()
+		id := b.enqueue(Request{UserID: "anna", Type: "job"})
+		time.Sleep(500 * time.Millisecond) // some turns
+		b.stop()
+		want(t, "events", tp.types("anna"), "JOB_QUEUED")
+		var waiting int
+		if err := s.DB.QueryRow(`SELECT count(*) FROM river_job WHERE state = 'available'`).Scan(&waiting); err != nil || waiting != 1 {
+			t.Errorf("%d turns wait, %v; want 1", waiting, err)
+		}
+		newBench(t, s, tp, func(c *Config) { c.kinds = fakes(quickly, "job") }).start().ended(id)
+		want(t, "events", tp.types("anna"), "JOB_QUEUED JOB_STARTED JOB_COMPLETED")
+	})
+}

@@ -34,13 +34,15 @@ func (turn) Kind() string { return "turn" }
 // A worker takes turns.
 type worker struct {
 	river.WorkerDefaults[turn]
-	take func(ctx context.Context, jobID string)
+	take func(jobID string) bool
 }
 
 // Work implements river.Worker. It never fails: what a turn leaves undone is found by the
-// next tick.
-func (w *worker) Work(ctx context.Context, t *river.Job[turn]) error {
-	w.take(ctx, t.Args.JobID)
+// next tick. A turn that comes while the runner stops is left to the next runner.
+func (w *worker) Work(_ context.Context, t *river.Job[turn]) error {
+	if !w.take(t.Args.JobID) {
+		return river.JobSnooze(0)
+	}
 	return nil
 }
 
@@ -50,7 +52,7 @@ func (w *worker) Timeout(*river.Job[turn]) time.Duration { return -1 }
 // turns deliver turns.
 type turns = river.Client[*sql.Tx]
 
-func newTurns(s *store.Store, workers int, logger *slog.Logger, take func(context.Context, string)) (*turns, error) {
+func newTurns(s *store.Store, workers int, logger *slog.Logger, take func(jobID string) bool) (*turns, error) {
 	bundle := river.NewWorkers()
 	if err := river.AddWorkerSafely(bundle, &worker{take: take}); err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
