@@ -112,6 +112,9 @@ func isLast(typ string) bool {
 // quick is a pace for tests.
 var quick = pace{lease: 4 * time.Second, tick: 100 * time.Millisecond, settle: 20 * time.Millisecond, end: 3 * time.Second}
 
+// noTicks is a pace at which nothing is found by looking: every turn has to be given.
+var noTicks = pace{lease: time.Minute, tick: time.Hour, settle: quick.settle, end: quick.end}
+
 // A bench is a runner with all that it needs.
 type bench struct {
 	*Runner
@@ -275,4 +278,43 @@ func testLog() *slog.Logger {
 		return slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	return slog.New(slog.DiscardHandler)
+}
+
+var errTest = errors.New("boom: secret host 10.0.0.7")
+
+// fakes makes kinds of these names that all do the same.
+func fakes(work func(ctx context.Context, run *run, p *emit.Progress) (any, error), names ...string) map[string]kind {
+	kinds := map[string]kind{}
+	for _, name := range names {
+		kinds[name] = fake(work)
+	}
+	return kinds
+}
+
+// gateway is a kind of job that runs until it is let go.
+type gateway struct {
+	mu   sync.Mutex
+	open map[string]chan struct{}
+}
+
+func (g *gateway) of(id string) chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.open == nil {
+		g.open = map[string]chan struct{}{}
+	}
+	if g.open[id] == nil {
+		g.open[id] = make(chan struct{})
+	}
+	return g.open[id]
+}
+
+func (g *gateway) work(ctx context.Context, run *run, p *emit.Progress) (any, error) {
+	p.Report(1, 4, "waiting")
+	select {
+	case <-g.of(run.ID):
+		return "done", nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }

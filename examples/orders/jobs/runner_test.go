@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -15,17 +14,6 @@ import (
 	"github.com/usercast-go/usercast/examples/orders/store"
 	"github.com/usercast-go/usercast/examples/orders/store/storetest"
 )
-
-var errTest = errors.New("boom: secret host 10.0.0.7")
-
-// fakes makes kinds of these names that all do the same.
-func fakes(work func(ctx context.Context, run *run, p *emit.Progress) (any, error), names ...string) map[string]kind {
-	kinds := map[string]kind{}
-	for _, name := range names {
-		kinds[name] = fake(work)
-	}
-	return kinds
-}
 
 // An attempt that fails is tried again, three in all; what cannot help is not tried.
 func TestFailures(t *testing.T) {
@@ -92,157 +80,12 @@ func TestUnknownType(t *testing.T) {
 	})
 }
 
-// gateway is a kind of job that runs until it is let go.
-type gateway struct {
-	mu   sync.Mutex
-	open map[string]chan struct{}
-}
-
-func (g *gateway) of(id string) chan struct{} {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.open == nil {
-		g.open = map[string]chan struct{}{}
-	}
-	if g.open[id] == nil {
-		g.open[id] = make(chan struct{})
-	}
-	return g.open[id]
-}
-
-func (g *gateway) work(ctx context.Context, run *run, p *emit.Progress) (any, error) {
-	p.Report(1, 4, "waiting")
-	select {
-	case <-g.of(run.ID):
-		return "done", nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func TestCancel(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		var g gateway
-		tp := &tape{}
-		b := newBench(t, s, tp, func(c *Config) {
-			c.kinds = fakes(g.work, "job")
-			c.kinds["fails"] = fake(func(context.Context, *run, *emit.Progress) (any, error) { return nil, errTest })
-			c.Backoff = func(int) time.Duration { return time.Hour }
-		}).start()
-		ctx := t.Context()
-		for _, user := range []string{"anna", "bruno"} {
-			storetest.User(t, s, user)
-		}
-		var ids []string
-		for range 4 {
-			ids = append(ids, b.enqueue(Request{UserID: "anna", Type: "job"}))
-		}
-		b.until("JOB_STARTED", ids[0])
-		wantErr(t, "another user's", b.Cancel(ctx, "bruno", ids[1]), ErrNotFound)
-		for _, i := range []int{1, 0} { // one that waits, and the one that runs
-			if err := b.Cancel(ctx, "anna", ids[i]); err != nil {
-				t.Error(err)
-			}
-			b.ended(ids[i])
-			want(t, "status", b.job("anna", ids[i]).Status, Cancelled)
-			wantErr(t, "a second time", b.Cancel(ctx, "anna", ids[i]), ErrEnded)
-		}
-		close(g.of(ids[2]))
-		close(g.of(ids[3]))
-		b.ended(ids[3])
-		want(t, "events", tp.types("anna"), "JOB_QUEUED JOB_QUEUED JOB_QUEUED JOB_QUEUED JOB_STARTED JOB_CANCELLED JOB_CANCELLED "+
-			"JOB_STARTED JOB_COMPLETED JOB_STARTED JOB_COMPLETED")
-		wantErr(t, "one that is done", b.Cancel(ctx, "anna", ids[3]), ErrEnded)
-
-		pausing := b.enqueue(Request{UserID: "bruno", Type: "fails"})
-		b.until("JOB_RETRYING", pausing)
-		want(t, "status", b.job("bruno", pausing).Status, Retrying)
-		if err := b.Cancel(ctx, "bruno", pausing); err != nil {
-			t.Error(err)
-		}
-		b.ended(pausing)
-		want(t, "events", tp.types("bruno"), "JOB_QUEUED JOB_STARTED JOB_RETRYING JOB_CANCELLED")
-	})
-}
-
-// A job that is first in the queue and not yet taken can be cancelled, and the next one
-// comes.
-func TestCancelFirst(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		storetest.User(t, s, "anna")
-		tp := &tape{}
-		b := newBench(t, s, tp, func(c *Config) {
-			c.kinds = fakes(func(context.Context, *run, *emit.Progress) (any, error) { return nil, nil }, "job")
-		})
-		first, second := b.enqueue(Request{UserID: "anna", Type: "job"}), b.enqueue(Request{UserID: "anna", Type: "job"})
-		if err := b.Cancel(t.Context(), "anna", first); err != nil {
-			t.Error(err)
-		}
-		began := time.Now()
-		b.start().ended(second)
-		if took := time.Since(began); took > b.pace.lease {
-			t.Errorf("the next one took %v: it was found, not given its turn", took)
-		}
-		want(t, "events", tp.types("anna"), "JOB_QUEUED JOB_QUEUED JOB_CANCELLED JOB_STARTED JOB_COMPLETED")
-	})
-}
-
-// What a job worked on comes free with its cancellation, and its retry takes it again.
-func TestCancelAndRetry(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		tp := &tape{}
-		b := newBench(t, s, tp, nil).start()
-		ctx := t.Context()
-		th := addThings(t, s, "anna", "")
-		submit := b.enqueue(Request{UserID: "anna", Type: SubmitOrder, EntityID: th.pending})
-		_, err := b.Retry(ctx, "anna", submit, "")
-		wantErr(t, "retry of one that has not ended", err, ErrNotEnded)
-		b.ended(submit)
-		_, err = b.Retry(ctx, "anna", submit, "")
-		wantErr(t, "retry of one that is done", err, ErrNotEnded)
-		_, err = b.Retry(ctx, "bruno", submit, "")
-		wantErr(t, "retry of another's", err, ErrNotFound)
-
-		edit := b.enqueue(Request{UserID: "anna", Type: EditOrder, EntityID: th.order, EntityName: "S1", Args: NoteArgs{"#slow noon"}})
-		b.until("JOB_PROGRESS", edit)
-		_, err = b.tryEnqueue(Request{UserID: "anna", Type: SendToVerona, EntityID: th.order})
-		wantErr(t, "an order that is being edited", err, store.ErrBusy)
-		if err := b.Cancel(ctx, "anna", edit); err != nil {
-			t.Error(err)
-		}
-		b.ended(edit)
-		before := len(tp.events())
-		again, err := b.Retry(ctx, "anna", edit, "phone")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = b.Retry(ctx, "anna", edit, "phone")
-		wantErr(t, "retry of one whose order is busy", err, store.ErrBusy)
-		b.ended(again)
-		var got []string
-		for _, h := range tp.events()[before:] {
-			if !strings.HasSuffix(h.typ, "_PROGRESS") {
-				got = append(got, h.typ)
-			}
-		}
-		want(t, "events", strings.Join(got, " "), "JOB_REQUEUED ORDER_UPDATED JOB_QUEUED JOB_STARTED ORDER_EDIT_COMPLETE ORDER_UPDATED JOB_COMPLETED")
-		j := b.job("anna", again)
-		if j.OriginalJobID == nil || *j.OriginalJobID != edit || j.EntityName != "S1" {
-			t.Errorf("got %+v", j)
-		}
-		list, err := b.List(ctx, "anna")
-		if err != nil || len(list) != 3 || list[0].ID != again || list[2].ID != submit || list[2].Result == nil {
-			t.Errorf("list: got %+v, %v", list, err)
-		}
-	})
-}
-
 // One after another for a user, in order; users at once.
 func TestOrder(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		var g gateway
 		tp := &tape{}
-		b := newBench(t, s, tp, func(c *Config) { c.kinds = fakes(g.work, "job") }).start()
+		b := newBench(t, s, tp, func(c *Config) { c.kinds, c.pace = fakes(g.work, "job"), noTicks }).start()
 		var ids [3][]string
 		for u := range ids {
 			storetest.User(t, s, fmt.Sprint("u", u))
@@ -318,49 +161,6 @@ func TestTwoRunners(t *testing.T) {
 	}
 }
 
-// A job that runs in another process is cancelled from here.
-func TestCancelElsewhere(t *testing.T) {
-	s := storetest.Open(t, storetest.DSN(t, store.PostgreSQL))
-	storetest.User(t, s, "anna")
-	var g gateway
-	tp := &tape{}
-	make := func() *bench { return newBench(t, s, tp, func(c *Config) { c.kinds = fakes(g.work, "job") }) }
-	runs, asks := make().start(), make()
-	id := runs.enqueue(Request{UserID: "anna", Type: "job"})
-	runs.until("JOB_STARTED", id)
-	if err := asks.Cancel(t.Context(), "anna", id); err != nil {
-		t.Error(err)
-	}
-	runs.ended(id)
-	want(t, "events", tp.types("anna"), "JOB_QUEUED JOB_STARTED JOB_CANCELLED")
-}
-
-// Stop gives back, and tells no end; the next runner goes on.
-func TestStopGivesBack(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		storetest.User(t, s, "anna")
-		var g gateway
-		tp := &tape{}
-		make := func() *bench { return newBench(t, s, tp, func(c *Config) { c.kinds = fakes(g.work, "job") }) }
-		b := make().start()
-		id, next := b.enqueue(Request{UserID: "anna", Type: "job"}), b.enqueue(Request{UserID: "anna", Type: "job"})
-		b.until("JOB_PROGRESS", id)
-		b.stop()
-		j := b.job("anna", id)
-		want(t, "the row", fmt.Sprint(j.Status, j.Progress, j.Label), "queued0")
-		want(t, "events", tp.types("anna"), "JOB_QUEUED JOB_QUEUED JOB_STARTED JOB_QUEUED")
-		wantErr(t, "a second start", b.Start(t.Context()), ErrStarted)
-		close(g.of(id))
-		close(g.of(next))
-		began := time.Now()
-		make().start().ended(next)
-		if took := time.Since(began); took > quick.lease {
-			t.Errorf("it took %v: the job was found, not given back", took)
-		}
-		want(t, "events", tp.types("anna"), "JOB_QUEUED JOB_QUEUED JOB_STARTED JOB_QUEUED JOB_STARTED JOB_COMPLETED JOB_STARTED JOB_COMPLETED")
-	})
-}
-
 func TestBounds(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		tp := &tape{}
@@ -426,30 +226,6 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// Stop does not wait longer than it may for a job that does not listen.
-func TestStopInAHurry(t *testing.T) {
-	s := storetest.Open(t, storetest.DSN(t, store.SQLite))
-	storetest.User(t, s, "anna")
-	release := make(chan struct{})
-	tp := &tape{}
-	b := newBench(t, s, tp, func(c *Config) {
-		c.kinds = fakes(func(context.Context, *run, *emit.Progress) (any, error) { <-release; return nil, nil }, "deaf")
-	}).start()
-	id := b.enqueue(Request{UserID: "anna", Type: "deaf"})
-	b.until("JOB_STARTED", id)
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	wantErr(t, "stop", b.Stop(ctx), context.DeadlineExceeded)
-	close(release)
-	wantSoon(t, "it leaves", func() bool { return b.running(id) == nil })
-	want(t, "events", tp.types("anna"), "JOB_QUEUED JOB_STARTED")
-	next := newBench(t, s, tp, func(c *Config) {
-		c.kinds = fakes(func(context.Context, *run, *emit.Progress) (any, error) { return nil, nil }, "deaf")
-	}).start()
-	next.ended(id)
-	want(t, "events", tp.types("anna"), "JOB_QUEUED JOB_STARTED JOB_STARTED JOB_COMPLETED")
-}
-
 // Several processes may start at once on an empty database.
 func TestMigrateAtOnce(t *testing.T) {
 	for _, d := range []store.Dialect{store.SQLite, store.PostgreSQL} {
@@ -472,27 +248,4 @@ func TestMigrateAtOnce(t *testing.T) {
 		}
 		wg.Wait()
 	}
-}
-
-// A turn that comes while a runner stops is not lost: the next one has it at once.
-func TestTurnDuringStop(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		storetest.User(t, s, "anna")
-		tp := &tape{}
-		quickly := func(context.Context, *run, *emit.Progress) (any, error) { return nil, nil }
-		b := newBench(t, s, tp, func(c *Config) { c.kinds = fakes(quickly, "job") }).start()
-		b.mu.Lock()
-		b.stopping = true // as long as River has not heard of it
-		b.mu.Unlock()
-		id := b.enqueue(Request{UserID: "anna", Type: "job"})
-		time.Sleep(500 * time.Millisecond) // some turns
-		b.stop()
-		want(t, "events", tp.types("anna"), "JOB_QUEUED")
-		var waiting int
-		if err := s.DB.QueryRow(`SELECT count(*) FROM river_job WHERE state = 'available'`).Scan(&waiting); err != nil || waiting != 1 {
-			t.Errorf("%d turns wait, %v; want 1", waiting, err)
-		}
-		newBench(t, s, tp, func(c *Config) { c.kinds = fakes(quickly, "job") }).start().ended(id)
-		want(t, "events", tp.types("anna"), "JOB_QUEUED JOB_STARTED JOB_COMPLETED")
-	})
 }
