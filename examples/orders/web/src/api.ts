@@ -111,11 +111,9 @@ export interface TokenSource {
   token(fresh?: boolean): Promise<string>;
 }
 
-export type Api = ReturnType<typeof createApi>;
-
-/** The server's API for one user. device names this page: the hub sends it no echo of its own changes. */
-export function createApi(tokens: TokenSource, device: string) {
-  async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+/** Makes requests of one user's. device names this page: the hub sends it no echo of its own changes. */
+function createCall(tokens: TokenSource, device: string) {
+  return async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
     const attempt = async (fresh: boolean) => {
       const headers: Record<string, string> = {
         Authorization: `Bearer ${await tokens.token(fresh)}`,
@@ -133,8 +131,14 @@ export function createApi(tokens: TokenSource, device: string) {
       if (!(error instanceof ApiError) || error.status !== 401) throw error;
       return attempt(true);
     }
-  }
+  };
+}
 
+export type Api = ReturnType<typeof createApi>;
+
+/** The server's API for one user, on the page of that name. */
+export function createApi(tokens: TokenSource, device: string) {
+  const call = createCall(tokens, device);
   const get = <T>(path: string, signal?: AbortSignal) => call<T>("GET", path, undefined, signal);
   const post = <T>(path: string, body: unknown = {}) => call<T>("POST", path, body);
   const at = encodeURIComponent;

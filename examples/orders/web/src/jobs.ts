@@ -123,3 +123,29 @@ export function afterJobEvent<K extends JobEvent>(
       return [...jobs];
   }
 }
+
+/** What a row's bar shows. */
+export interface Work {
+  jobId: string;
+  label: string;
+  /** Percent; undefined if it is not known. */
+  value: number | undefined;
+}
+
+/**
+ * How far the work of a job on a row is, by the job as the list has it and by the newest
+ * progress that has come for the row, of whichever job that was. A job that has ended has
+ * no bar, whatever else is known.
+ */
+export function workOf(
+  jobId: string | null | undefined,
+  job: Pick<Job, "type" | "status" | "progress" | "label" | "error"> | undefined,
+  live: { jobId: string; progress: number; label: string } | undefined,
+): Work | null {
+  if (!jobId || (job && !isActive(job))) return null;
+  if (job?.status === "queued") return { jobId, label: "Waits for its turn", value: undefined };
+  if (job?.status === "retrying")
+    return { jobId, label: `Tries again: ${job.error || "an attempt failed"}`, value: undefined };
+  const known = live?.jobId === jobId ? live : job;
+  return { jobId, label: known?.label || (job ? jobTitle(job.type) : "At work"), value: known?.progress };
+}

@@ -19,6 +19,8 @@ export const newLine = (line: OrderLine = { product: "", quantity: 1, priceCents
   key: ++keys,
 });
 
+export const newDraft = (): Draft => ({ customerId: "", lines: [newLine()], note: "" });
+
 export const draftOf = (order: PendingOrder): Draft => ({
   customerId: order.customerId,
   lines: (order.lines ?? []).map(newLine),

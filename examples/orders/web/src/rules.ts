@@ -117,7 +117,8 @@ function otherRules({ customers, notifications, syncs, submitted }: Queries): Ru
   return {
     CUSTOMER_UPDATE_COMPLETED: ({ customer }) =>
       update(customers.queryKey, (old) => replace(old, customer, ({ id }) => id)),
-    CUSTOMER_UPDATE_FAILED: ({ customerId }) => free(customerId),
+    // It says which, and not what the row is like now.
+    CUSTOMER_UPDATE_FAILED: ({ customerId }) => [free(customerId), customers],
     SYNC_COMPLETED: ({ syncType }) =>
       syncType === "customers" ? [syncs, customers] : syncType === "orders" ? [syncs, submitted] : syncs,
     // What it had got until then stays.

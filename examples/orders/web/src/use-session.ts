@@ -3,7 +3,7 @@ import { createContext, use } from "react";
 import { write } from "./cache.ts";
 import type { EventMap } from "./events.gen.ts";
 import { useLatest } from "./hub.ts";
-import { addJob, isActive, type Job, jobTitle, newJob } from "./jobs.ts";
+import { addJob, type Job, newJob, type Work, workOf } from "./jobs.ts";
 import type { Row } from "./rows.ts";
 import type { Session } from "./session.ts";
 import { useToasts } from "./ui/toasts.tsx";
@@ -63,26 +63,13 @@ export type ProgressType = {
   [K in keyof EventMap]: EventMap[K] extends { jobId: string; progress: number; label: string } ? K : never;
 }[keyof EventMap];
 
-/** What a row's bar shows. */
-export interface Work {
-  jobId: string;
-  label: string;
-  value: number | undefined;
-}
-
 /**
  * How far the work on a row is: by the newest progress of its key, and by the list of jobs
- * where none has come, after loading or a gap. A job that has ended has no bar, whatever
- * else is known.
+ * where none has come, after loading or a gap.
  */
 export function useWork(jobId: string | null | undefined, type: ProgressType, key: string): Work | null {
   const { queries } = useSession();
   const { data: job } = useQuery({ ...queries.jobs, select: (jobs) => jobs.find(({ id }) => id === jobId) });
   const live = useLatest(type, key) as EventMap[ProgressType] | undefined;
-  if (!jobId || (job && !isActive(job))) return null;
-  if (job?.status === "queued") return { jobId, label: "Waits for its turn", value: undefined };
-  if (job?.status === "retrying")
-    return { jobId, label: `Tries again: ${job.error ?? "an attempt failed"}`, value: undefined };
-  const { progress, label } = live?.jobId === jobId ? live : (job ?? { progress: undefined, label: "" });
-  return { jobId, label: label || (job ? jobTitle(job.type) : "At work"), value: progress };
+  return workOf(jobId, job, live);
 }

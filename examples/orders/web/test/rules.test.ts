@@ -138,12 +138,14 @@ test("FRESIS_HISTORY_UPDATED, _DELETED and _BULK_IMPORTED reach every page", asy
 });
 
 test("CUSTOMER_UPDATE_COMPLETED brings the row, CUSTOMER_UPDATE_FAILED frees it", async () => {
-  const { cache, queries, emit } = bound();
+  const { cache, queries, emit, doubtful } = bound();
   const { queryKey } = queries.customers;
   cache.setQueryData(queryKey, [customer("a", 1, { jobId: "j" }), customer("b", 1, { jobId: "k" })]);
   await emit("CUSTOMER_UPDATE_COMPLETED", { customerId: "a", customer: customer("a", 2, { name: "Bea" }) });
+  expect(doubtful(queryKey)).toBe(false);
   await emit("CUSTOMER_UPDATE_FAILED", { customerId: "b", error: "refused" });
   expect(cache.getQueryData(queryKey)).toEqual([customer("a", 2, { name: "Bea" }), customer("b", 1)]);
+  expect(doubtful(queryKey)).toBe(true);
 });
 
 test("a sync's end has fetched what it wrote, and nothing else", async () => {

@@ -44,30 +44,7 @@ export function CustomersPage() {
         {(all) =>
           found.length ? (
             <>
-              <table className="table">
-                <caption className="sr">Customers</caption>
-                <thead>
-                  <tr>
-                    <th>Customer</th>
-                    <th className="wide">City</th>
-                    <th className="wide">E-mail</th>
-                    <th className="wide">Changed</th>
-                    <th className="actions">
-                      <span className="sr">Actions</span>
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {found.map((customer) => (
-                    <CustomerRow
-                      key={customer.id}
-                      customer={customer}
-                      flash={flash.has(customer.id)}
-                      onEdit={() => edit(customer)}
-                    />
-                  ))}
-                </tbody>
-              </table>
+              <Table customers={found} flash={flash} edit={edit} />
               <p className="quiet-text table-foot">
                 {found.length < all.length
                   ? `${found.length} of ${plural(all.length, "customer")}`
@@ -83,6 +60,41 @@ export function CustomersPage() {
       </Loaded>
       {edited && <CustomerForm customer={edited} onClose={() => edit(null)} />}
     </>
+  );
+}
+
+interface TableProps {
+  customers: readonly Customer[];
+  flash: ReadonlySet<string>;
+  edit(customer: Customer): void;
+}
+
+function Table({ customers, flash, edit }: TableProps) {
+  return (
+    <table className="table">
+      <caption className="sr">Customers</caption>
+      <thead>
+        <tr>
+          <th>Customer</th>
+          <th className="wide">City</th>
+          <th className="wide">E-mail</th>
+          <th className="wide">Changed</th>
+          <th className="actions">
+            <span className="sr">Actions</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {customers.map((customer) => (
+          <CustomerRow
+            key={customer.id}
+            customer={customer}
+            flash={flash.has(customer.id)}
+            onEdit={() => edit(customer)}
+          />
+        ))}
+      </tbody>
+    </table>
   );
 }
 

@@ -24,7 +24,7 @@ function lock({ cache }: Session, record: HistoryRecord, jobId: string) {
 
 const about = (record: HistoryRecord) => ({
   entityId: record.id,
-  entityName: `${record.article}, ${record.customerName}`,
+  entityName: record.article,
 });
 
 interface FormProps {
@@ -33,19 +33,16 @@ interface FormProps {
   onClose(): void;
 }
 
+function inputOf(record: HistoryRecord | null): HistoryInput {
+  if (!record) return { customerName: "", article: "", quantity: 1, revenueCents: 10_000 };
+  const { customerName, article, quantity, revenueCents } = record;
+  return { customerName, article, quantity, revenueCents };
+}
+
 export function HistoryForm({ record, onClose }: FormProps) {
   const session = useSession();
   const { api } = session;
-  const [input, setInput] = useState<HistoryInput>(
-    record
-      ? {
-          customerName: record.customerName,
-          article: record.article,
-          quantity: record.quantity,
-          revenueCents: record.revenueCents,
-        }
-      : { customerName: "", article: "", quantity: 1, revenueCents: 10_000 },
-  );
+  const [input, setInput] = useState(() => inputOf(record));
   const save = useSave(session, record, onClose);
   const inErp = useAct(
     (edited: HistoryInput) => api.editHistoryInErp(record?.id ?? "", edited),
@@ -58,7 +55,6 @@ export function HistoryForm({ record, onClose }: FormProps) {
     },
     { quiet: true },
   );
-  const set = (change: Partial<HistoryInput>) => setInput({ ...input, ...change });
   const error = save.error ?? inErp.error;
   return (
     <Dialog title={record ? "Edit record" : "New record"} onClose={onClose}>
@@ -71,30 +67,7 @@ export function HistoryForm({ record, onClose }: FormProps) {
           act.mutate(input);
         }}
       >
-        <Field label="Customer">
-          <input
-            value={input.customerName}
-            maxLength={100}
-            required
-            onChange={(event) => set({ customerName: event.target.value })}
-          />
-        </Field>
-        <Field label="Article" hint="In the ERP #slow, #flaky, #fail or #hang in it have it behave accordingly.">
-          <input
-            value={input.article}
-            maxLength={100}
-            required
-            onChange={(event) => set({ article: event.target.value })}
-          />
-        </Field>
-        <div className="pair">
-          <Field label="Quantity">
-            <NumberInput value={input.quantity} max="10000" onNumber={(quantity) => set({ quantity })} />
-          </Field>
-          <Field label="Revenue">
-            <MoneyInput cents={input.revenueCents} max="1000000000" onCents={(revenueCents) => set({ revenueCents })} />
-          </Field>
-        </div>
+        <RecordFields input={input} set={(change) => setInput({ ...input, ...change })} />
         {error && <Problem error={error} />}
         <footer className="dialog-foot">
           <Button onClick={onClose}>Cancel</Button>
@@ -109,6 +82,37 @@ export function HistoryForm({ record, onClose }: FormProps) {
         </footer>
       </form>
     </Dialog>
+  );
+}
+
+function RecordFields({ input, set }: { input: HistoryInput; set(change: Partial<HistoryInput>): void }) {
+  return (
+    <>
+      <Field label="Customer">
+        <input
+          value={input.customerName}
+          maxLength={100}
+          required
+          onChange={(event) => set({ customerName: event.target.value })}
+        />
+      </Field>
+      <Field label="Article" hint="In the ERP #slow, #flaky, #fail or #hang in it have it behave accordingly.">
+        <input
+          value={input.article}
+          maxLength={100}
+          required
+          onChange={(event) => set({ article: event.target.value })}
+        />
+      </Field>
+      <div className="pair">
+        <Field label="Quantity">
+          <NumberInput value={input.quantity} max="10000" onNumber={(quantity) => set({ quantity })} />
+        </Field>
+        <Field label="Revenue">
+          <MoneyInput cents={input.revenueCents} max="1000000000" onCents={(revenueCents) => set({ revenueCents })} />
+        </Field>
+      </div>
+    </>
   );
 }
 

@@ -58,19 +58,27 @@ export function Login({ note }: { note?: string | undefined }) {
         <Button kind="primary" type="submit" busy={busy}>
           Log in
         </Button>
-        <div className="login-demo">
-          <span>or as</span>
-          {demo.map((name) => (
-            <Button key={name} kind="quiet" disabled={busy} onClick={() => enter(name)}>
-              {name}
-            </Button>
-          ))}
-        </div>
-        <p className="quiet-text">
-          This is a demonstration: a name is all it takes, there is no password, and whoever knows a name sees its
-          orders. A new name gets an order book with invented data.
-        </p>
+        <Demo busy={busy} enter={enter} />
       </form>
     </main>
+  );
+}
+
+function Demo({ busy, enter }: { busy: boolean; enter(name: string): void }) {
+  return (
+    <>
+      <div className="login-demo">
+        <span>or as</span>
+        {demo.map((name) => (
+          <Button key={name} kind="quiet" disabled={busy} onClick={() => enter(name)}>
+            {name}
+          </Button>
+        ))}
+      </div>
+      <p className="quiet-text">
+        This is a demonstration: a name is all it takes, there is no password, and whoever knows a name sees its orders.
+        A new name gets an order book with invented data.
+      </p>
+    </>
   );
 }

@@ -3,7 +3,16 @@ import { useId, useState } from "react";
 import { ApiError, type OrderInput } from "../api.ts";
 import { write } from "../cache.ts";
 import type { PendingOrder } from "../events.gen.ts";
-import { type Draft, draftOf, inputOf, inputOfOrder, type Meanwhile, meanwhile, newLine } from "../order-draft.ts";
+import {
+  type Draft,
+  draftOf,
+  inputOf,
+  inputOfOrder,
+  type Meanwhile,
+  meanwhile,
+  newDraft,
+  newLine,
+} from "../order-draft.ts";
 import { put } from "../rows.ts";
 import { Button, IconButton } from "../ui/button.tsx";
 import { Dialog } from "../ui/dialog.tsx";
@@ -24,9 +33,7 @@ const maxLines = 50;
 
 export function PendingForm({ order, onClose }: FormProps) {
   const { api, cache, queries } = useSession();
-  const [draft, setDraft] = useState<Draft>(() =>
-    order ? draftOf(order) : { customerId: "", lines: [newLine()], note: "" },
-  );
+  const [draft, setDraft] = useState(() => (order ? draftOf(order) : newDraft()));
   // What the form compares with: the order as it was taken over last.
   const [base, setBase] = useState<OrderInput | null>(() => order && inputOfOrder(order));
   const { data: orders } = useQuery(queries.pending);
@@ -39,13 +46,9 @@ export function PendingForm({ order, onClose }: FormProps) {
     { quiet: true },
   );
   // While the own change is on its way the list may show it before the answer comes.
-  const news: Meanwhile =
-    base && orders && !save.isPending && !save.isSuccess
-      ? meanwhile(
-          base,
-          orders.find(({ id }) => id === order?.id),
-        )
-      : { kind: "nothing" };
+  const listens = !save.isPending && !save.isSuccess;
+  const shown = orders?.find(({ id }) => id === order?.id);
+  const news: Meanwhile = base && orders && listens ? meanwhile(base, shown) : { kind: "nothing" };
   const locked = news.kind === "gone" || news.kind === "submitting";
 
   return (
@@ -78,10 +81,7 @@ export function PendingForm({ order, onClose }: FormProps) {
         {save.error && <Problem error={said(save.error)} />}
         <footer className="dialog-foot">
           <span className="total">
-            Total{" "}
-            <strong>
-              {money(draft.lines.reduce((sum, { quantity, priceCents }) => sum + (quantity * priceCents || 0), 0))}
-            </strong>
+            Total <strong>{money(totalOf(draft))}</strong>
           </span>
           <Button onClick={onClose}>Cancel</Button>
           <Button kind="primary" type="submit" busy={save.isPending} disabled={locked}>
@@ -92,6 +92,10 @@ export function PendingForm({ order, onClose }: FormProps) {
     </Dialog>
   );
 }
+
+/** As far as it is typed. */
+const totalOf = ({ lines }: Draft) =>
+  lines.reduce((sum, { quantity, priceCents }) => sum + (quantity * priceCents || 0), 0);
 
 /** A refusal because of somebody else's work says so by itself. */
 const said = (error: Error) =>

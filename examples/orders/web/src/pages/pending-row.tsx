@@ -17,22 +17,10 @@ interface RowProps {
 const words = { pending: "Pending", submitting: "Submitting", failed: "Failed" };
 
 export function PendingRow({ order, marked, flash, onMark, onEdit, onRemove }: RowProps) {
-  const session = useSession();
   const { id, customerName, note, totalCents, status, updatedAt, jobId } = order;
   const lines = order.lines ?? [];
   const busy = status === "submitting";
   const work = useWork(busy ? jobId : null, "JOB_PROGRESS", `job:${jobId}`);
-  const submit = useAct(
-    () => session.api.submit(id),
-    (answer) => {
-      const to = { status: "submitting" as const, jobId: answer.jobId };
-      write<PendingOrder[]>(session.cache, session.queries.pending.queryKey, (old) =>
-        locked(old, order, to, (a, b) => a.id === b.id),
-      );
-      accepted(session, answer.jobId, { type: "submitOrder", entityId: id, entityName: customerName });
-    },
-  );
-  const cancel = useAct((job: string) => session.api.cancelJob(job));
   return (
     <tr
       className={`${flash ? "flash" : ""} ${marked ? "marked" : ""}`}
@@ -65,29 +53,48 @@ export function PendingRow({ order, marked, flash, onMark, onEdit, onRemove }: R
         <Time at={updatedAt} />
       </td>
       <td className="actions">
-        {busy ? (
-          <IconButton
-            kind="quiet"
-            icon="cancel"
-            label="Cancel"
-            busy={cancel.isPending}
-            disabled={!jobId}
-            onClick={() => jobId && cancel.mutate(jobId)}
-          />
-        ) : (
-          <>
-            <IconButton
-              kind="quiet"
-              icon="send"
-              label="Submit"
-              busy={submit.isPending}
-              onClick={() => submit.mutate(undefined)}
-            />
-            <IconButton kind="quiet" icon="edit" label="Edit" onClick={onEdit} />
-            <IconButton kind="quiet" icon="trash" label="Delete" onClick={onRemove} />
-          </>
-        )}
+        <Actions order={order} onEdit={onEdit} onRemove={onRemove} />
       </td>
     </tr>
+  );
+}
+
+function Actions({ order, onEdit, onRemove }: Pick<RowProps, "order" | "onEdit" | "onRemove">) {
+  const session = useSession();
+  const { id, customerName, jobId } = order;
+  const submit = useAct(
+    () => session.api.submit(id),
+    (answer) => {
+      const to = { status: "submitting" as const, jobId: answer.jobId };
+      write<PendingOrder[]>(session.cache, session.queries.pending.queryKey, (old) =>
+        locked(old, order, to, (a, b) => a.id === b.id),
+      );
+      accepted(session, answer.jobId, { type: "submitOrder", entityId: id, entityName: customerName });
+    },
+  );
+  const cancel = useAct((job: string) => session.api.cancelJob(job));
+  if (order.status === "submitting")
+    return (
+      <IconButton
+        kind="quiet"
+        icon="cancel"
+        label="Cancel"
+        busy={cancel.isPending}
+        disabled={!jobId}
+        onClick={() => jobId && cancel.mutate(jobId)}
+      />
+    );
+  return (
+    <>
+      <IconButton
+        kind="quiet"
+        icon="send"
+        label="Submit"
+        busy={submit.isPending}
+        onClick={() => submit.mutate(undefined)}
+      />
+      <IconButton kind="quiet" icon="edit" label="Edit" onClick={onEdit} />
+      <IconButton kind="quiet" icon="trash" label="Delete" onClick={onRemove} />
+    </>
   );
 }

@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { addJob, changeJob, workOf } from "../src/jobs.ts";
+import { job } from "./kit.ts";
+
+test("a job that has ended has no bar, whatever progress is still known", () => {
+  const live = { jobId: "j", progress: 80, label: "Saving" };
+  for (const status of ["completed", "failed", "cancelled"] as const)
+    expect(workOf("j", job("j", { status }), live)).toBeNull();
+  expect(workOf(null, undefined, live)).toBeNull();
+});
+
+test("a bar shows the newest progress of its own job, and the list's where none has come", () => {
+  const running = job("j", { status: "running", progress: 30, label: "Opening" });
+  const live = { jobId: "j", progress: 80, label: "Saving" };
+  expect(workOf("j", running, live)).toEqual({ jobId: "j", label: "Saving", value: 80 });
+  expect(workOf("j", running, undefined)).toEqual({ jobId: "j", label: "Opening", value: 30 });
+  // The value of a job before: its key is the row's.
+  expect(workOf("j", running, { ...live, jobId: "before" })).toEqual({ jobId: "j", label: "Opening", value: 30 });
+  expect(workOf("j", undefined, undefined)).toEqual({ jobId: "j", label: "At work", value: undefined });
+});
+
+test("a job that waits has a bar without a figure, which says why", () => {
+  const live = { jobId: "j", progress: 80, label: "Saving" };
+  expect(workOf("j", job("j"), live)).toEqual({ jobId: "j", label: "Waits for its turn", value: undefined });
+  const retrying = job("j", { status: "retrying", error: "no answer" });
+  expect(workOf("j", retrying, live)).toEqual({ jobId: "j", label: "Tries again: no answer", value: undefined });
+});
+
+test("the list has a job once, and at most fifty", () => {
+  const fifty = Array.from({ length: 50 }, (_, i) => job(`j${i}`));
+  expect(addJob(fifty, job("j3"))).toEqual(fifty);
+  expect(addJob(fifty, job("new")).map(({ id }) => id)).toEqual(["new", ...fifty.slice(0, 49).map(({ id }) => id)]);
+  const ended = [job("a", { status: "failed", error: "no" })];
+  expect(changeJob(ended, "a", { status: "running" })).toEqual(ended);
+});
