@@ -49,6 +49,11 @@ export function PendingForm({ order, onClose }: FormProps) {
   const listens = !save.isPending && !save.isSuccess;
   const shown = orders?.find(({ id }) => id === order?.id);
   const news: Meanwhile = base && orders && listens ? meanwhile(base, shown) : { kind: "nothing" };
+  const keep = (theirs: PendingOrder) => setBase(inputOfOrder(theirs));
+  const take = (theirs: PendingOrder) => {
+    setDraft(draftOf(theirs));
+    keep(theirs);
+  };
   const locked = news.kind === "gone" || news.kind === "submitting";
 
   return (
@@ -60,14 +65,7 @@ export function PendingForm({ order, onClose }: FormProps) {
           if (!locked) save.mutate(inputOf(draft));
         }}
       >
-        <News
-          news={news}
-          take={(theirs) => {
-            setDraft(draftOf(theirs));
-            setBase(inputOfOrder(theirs));
-          }}
-          keep={(theirs) => setBase(inputOfOrder(theirs))}
-        />
+        <News news={news} take={take} keep={keep} />
         <CustomerField value={draft.customerId} onChange={(customerId) => setDraft({ ...draft, customerId })} />
         <Lines draft={draft} setDraft={setDraft} />
         <Field label="Note" hint="With #slow, #flaky, #fail or #hang in it the ERP behaves accordingly.">
