@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { useId, useState } from "react";
+import { useId, useLayoutEffect, useRef, useState } from "react";
 import { ApiError, type OrderInput } from "../api.ts";
 import { write } from "../cache.ts";
 import type { PendingOrder } from "../events.gen.ts";
@@ -31,24 +31,20 @@ interface FormProps {
 /** As many as the server takes. */
 const maxLines = 50;
 
-export function PendingForm({ order, onClose }: FormProps) {
-  const { api, cache, queries } = useSession();
-  const [draft, setDraft] = useState(() => (order ? draftOf(order) : newDraft()));
-  // What the form compares with: the order as it was taken over last.
-  const [base, setBase] = useState<OrderInput | null>(() => order && inputOfOrder(order));
+export function PendingForm({ order: opened, onClose }: FormProps) {
+  const { queries } = useSession();
+  const [draft, setDraft] = useState(() => (opened ? draftOf(opened) : newDraft()));
+  const [order, setOrder] = useState(opened);
+  // What the form compares with: the order as it was saved or taken over last.
+  const [base, setBase] = useState<OrderInput | null>(() => opened && inputOfOrder(opened));
   const { data: orders } = useQuery(queries.pending);
-  const save = useAct(
-    (input: OrderInput) => (order ? api.updatePending(order.id, input) : api.createPending(input)),
-    (saved) => {
-      write<PendingOrder[]>(cache, queries.pending.queryKey, (old) => put(old, saved, ({ id }) => id));
-      onClose();
-    },
-    { quiet: true },
-  );
+  const save = useSave(order, draft, onClose, (saved) => {
+    setOrder(saved);
+    setBase(inputOfOrder(saved));
+  });
   // While the own change is on its way the list may show it before the answer comes.
-  const listens = !save.isPending && !save.isSuccess;
   const shown = orders?.find(({ id }) => id === order?.id);
-  const news: Meanwhile = base && orders && listens ? meanwhile(base, shown) : { kind: "nothing" };
+  const news: Meanwhile = base && orders && !save.isPending ? meanwhile(base, shown) : { kind: "nothing" };
   const keep = (theirs: PendingOrder) => setBase(inputOfOrder(theirs));
   const take = (theirs: PendingOrder) => {
     setDraft(draftOf(theirs));
@@ -62,7 +58,7 @@ export function PendingForm({ order, onClose }: FormProps) {
         className="form"
         onSubmit={(event) => {
           event.preventDefault();
-          if (!locked) save.mutate(inputOf(draft));
+          if (!locked) save.mutate(draft);
         }}
       >
         <News news={news} take={take} keep={keep} />
@@ -88,6 +84,27 @@ export function PendingForm({ order, onClose }: FormProps) {
         </footer>
       </form>
     </Dialog>
+  );
+}
+
+/**
+ * Saves the order, and closes the form; but if more was typed while the answer was on its
+ * way, the form stays, for more to be saved of what is then an order.
+ */
+function useSave(order: PendingOrder | null, draft: Draft, close: () => void, stay: (saved: PendingOrder) => void) {
+  const { api, cache, queries } = useSession();
+  const newest = useRef(draft);
+  useLayoutEffect(() => {
+    newest.current = draft;
+  });
+  return useAct(
+    (sent: Draft) => (order ? api.updatePending(order.id, inputOf(sent)) : api.createPending(inputOf(sent))),
+    async (saved, sent) => {
+      await write<PendingOrder[]>(cache, queries.pending.queryKey, (old) => put(old, saved, ({ id }) => id));
+      if (newest.current === sent) close();
+      else stay(saved);
+    },
+    { quiet: true },
   );
 }
 
