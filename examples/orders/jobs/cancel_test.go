@@ -64,13 +64,14 @@ func TestCancelFirst(t *testing.T) {
 		tp := &tape{}
 		b := newBench(t, s, tp, func(c *Config) {
 			c.pace = noTicks
+			c.pace.settle = time.Second // its turn has come, and waits
 			c.kinds = fakes(func(context.Context, *run, *emit.Progress) (any, error) { return nil, nil }, "job")
-		})
+		}).start()
 		first, second := b.enqueue(Request{UserID: "anna", Type: "job"}), b.enqueue(Request{UserID: "anna", Type: "job"})
 		if err := b.Cancel(t.Context(), "anna", first); err != nil {
 			t.Error(err)
 		}
-		b.start().ended(second)
+		b.ended(second)
 		want(t, "events", tp.types("anna"), "JOB_QUEUED JOB_QUEUED JOB_CANCELLED JOB_STARTED JOB_COMPLETED")
 	})
 }

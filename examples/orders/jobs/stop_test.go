@@ -24,6 +24,7 @@ func TestStopGivesBack(t *testing.T) {
 		id, next := b.enqueue(Request{UserID: "anna", Type: "job"}), b.enqueue(Request{UserID: "anna", Type: "job"})
 		b.until("JOB_PROGRESS", id)
 		b.stop()
+		wantTurns(t, s, 1)
 		j := b.job("anna", id)
 		want(t, "the row", fmt.Sprint(j.Status, j.Progress, j.Label), "queued0")
 		want(t, "events", tp.types("anna"), "JOB_QUEUED JOB_QUEUED JOB_STARTED JOB_QUEUED")
@@ -73,11 +74,17 @@ func TestTurnDuringStop(t *testing.T) {
 		time.Sleep(500 * time.Millisecond) // some turns
 		b.stop()
 		want(t, "events", tp.types("anna"), "JOB_QUEUED")
-		var waiting int
-		if err := s.DB.QueryRow(`SELECT count(*) FROM river_job WHERE state = 'available'`).Scan(&waiting); err != nil || waiting != 1 {
-			t.Errorf("%d turns wait, %v; want 1", waiting, err)
-		}
+		wantTurns(t, s, 1)
 		newBench(t, s, tp, func(c *Config) { c.kinds = fakes(quickly, "job") }).start().ended(id)
 		want(t, "events", tp.types("anna"), "JOB_QUEUED JOB_STARTED JOB_COMPLETED")
 	})
+}
+
+// wantTurns checks how many turns wait for whoever comes.
+func wantTurns(t *testing.T, s *store.Store, n int) {
+	t.Helper()
+	var waiting int
+	if err := s.DB.QueryRow(`SELECT count(*) FROM river_job WHERE state = 'available'`).Scan(&waiting); err != nil || waiting != n {
+		t.Errorf("%d turns wait, %v; want %d", waiting, err, n)
+	}
 }
