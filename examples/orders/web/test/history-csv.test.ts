@@ -18,13 +18,13 @@ test("reads commas, semicolons, tabs, quotes, and amounts as people write them",
 
 test("says what is wrong in which line", () => {
   const { rows, errors } = parseCsv(
-    ";Paper;1;7\nAda;;1;7\nAda;Paper;1.5;7\nAda;Paper;1;x\nAda;Paper;1;\nAda;Paper;1;7",
+    ";Paper;1;7\nAda;;1;7\nAda;Paper;10001;7\nAda;Paper;1;x\nAda;Paper;1;\nAda;Paper;1;7",
   );
   expect(rows).toHaveLength(1);
   expect(errors).toEqual([
     "Line 1: no customer",
     "Line 2: no article",
-    "Line 3: the quantity is no whole number from 1 to 10,000: 1.5",
+    "Line 3: the quantity is no whole number from 1 to 10,000: 10001",
     "Line 4: the revenue is no amount: x",
     "Line 5: the revenue is no amount: nothing",
   ]);

@@ -223,6 +223,9 @@ test("JOB_PROGRESS does not touch the list: it would be drawn anew many times a 
   const { cache, queries, emit } = bound();
   const jobs = [job("j", { status: "running" })];
   cache.setQueryData(queries.jobs.queryKey, jobs);
+  const changes: string[] = [];
+  cache.getQueryCache().subscribe(({ type }) => changes.push(type));
   await emit("JOB_PROGRESS", { jobId: "j", type: "submitOrder", progress: 50, label: "half" }, at(9));
   expect(cache.getQueryData(queries.jobs.queryKey)).toBe(jobs);
+  expect(changes).toEqual([]);
 });
