@@ -25,7 +25,7 @@ import (
 func abandon(t *testing.T, s *store.Store, id string, lost int) {
 	t.Helper()
 	for _, q := range []string{
-		`UPDATE jobs SET status = 'running', owner = 'dead', claims = 1, attempt = 1, lease_until = ` + clock(s.Dialect) + ` + 300000, lost = ` + fmt.Sprint(lost) + ` WHERE id = '` + id + `'`,
+		`UPDATE jobs SET status = 'running', owner = 'dead', claims = 1, attempt = 1, given = 0, given_at = 0, lease_until = ` + clock(s.Dialect) + ` + 300000, lost = ` + fmt.Sprint(lost) + ` WHERE id = '` + id + `'`,
 		`DELETE FROM river_job`,
 	} {
 		if _, err := s.DB.Exec(q); err != nil {
