@@ -28,6 +28,10 @@ export default defineConfig({
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 1_000,
     rolldownOptions: {
+      // "use client" in TanStack's files is for servers that render.
+      onwarn(warning, warn) {
+        if (warning.code !== "MODULE_LEVEL_DIRECTIVE") warn(warning);
+      },
       output: {
         // Fixed names: dist is committed, and web.go has browsers ask whether a file has changed.
         entryFileNames: "assets/app.js",
