@@ -18,27 +18,31 @@ export interface Seen {
 export class Observer {
   readonly seen = new Map<string, Seen>();
   readonly #device: Device;
+  /** The time of the last event that has passed. */
+  #passed: string;
 
   constructor(device: Device) {
     this.#device = device;
+    this.#passed = device.frames.at(-1)?.timestamp ?? "";
     device.steps.holding = true;
   }
 
   /** Passes on all events up to a time, as `done` says it when everything has happened. */
   async watch(done: () => Promise<string | null>): Promise<void> {
     const { steps } = this.#device;
-    let passed = "";
     for (;;) {
-      const until = steps.held.length ? null : await done();
-      if (until !== null && passed >= until) return;
-      const next = steps.held[0];
-      if (!next) {
-        // Nothing waits, and something is still to come.
-        await new Promise((resolve) => setTimeout(resolve, 10));
-        continue;
-      }
+      const next = await until(
+        async () => {
+          if (steps.held[0]) return steps.held[0];
+          const end = await done();
+          return end !== null && this.#passed >= end ? "the end" : null;
+        },
+        Boolean,
+        `the next event after ${this.#passed}`,
+      );
+      if (next === null || next === "the end") return;
       await this.#pass(next.type);
-      passed = next.timestamp;
+      this.#passed = next.timestamp;
     }
   }
 

@@ -25,6 +25,9 @@ export class Device {
   readonly requests: { method: string; path: string; status?: number }[] = [];
   /** How many WebSockets the page has opened. */
   sockets = 0;
+  /** The names of all buttons that were to be seen when one was pressed, and of those that were. */
+  readonly buttons = new Set<string>();
+  readonly pressed = new Set<string>();
   readonly #troubles: string[] = [];
   /** What the console may say in this test, beside nothing. */
   #allowed: RegExp[] = [];
@@ -188,7 +191,11 @@ export class Device {
   async press(name: string | RegExp, within?: Locator): Promise<void> {
     const dialog = this.page.locator("dialog[open]");
     const place = within ?? ((await dialog.count()) ? dialog : this.page);
-    await place.getByRole("button", { name, exact: true }).click();
+    const button = place.getByRole("button", { name, exact: true });
+    await button.waitFor();
+    for (const seen of await namesOf(this.page.locator("button:visible"))) this.buttons.add(seen);
+    for (const one of await namesOf(button)) this.pressed.add(one);
+    await button.click();
   }
 
   /** Waits until a dialog has closed by itself: what it was for is done. */
@@ -291,6 +298,14 @@ async function rowsOf(truth: Truth, tab: Tab): Promise<string[]> {
   if (tab === "Customers") return (await truth.customers()).map(({ id }) => line(id));
   throw new Error(`no rows on ${tab}`);
 }
+
+/** The names of buttons, without the numbers in them and what follows a colon. */
+const namesOf = (buttons: Locator): Promise<string[]> =>
+  buttons.evaluateAll((all) =>
+    all.map((button) =>
+      (button.getAttribute("aria-label") ?? button.textContent ?? "").replace(/:.*/, "").replace(/\d+/g, "#").trim(),
+    ),
+  );
 
 async function barOf(within: Locator): Promise<number | null> {
   const values = await within
