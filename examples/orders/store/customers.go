@@ -28,14 +28,14 @@ func CustomerByID(ctx context.Context, q Querier, user, id string) (events.Custo
 
 // UpdateCustomer changes a customer to what the ERP has; no job works on it then.
 func UpdateCustomer(ctx context.Context, q Querier, user, id, name, city, email string) (events.Customer, error) {
-	return one(ctx, q, scanCustomer, `UPDATE customers SET name = $3, city = $4, email = $5, job_id = NULL, updated_at = $6
+	return one(ctx, q, scanCustomer, `UPDATE customers SET name = $3, city = $4, email = $5, job_id = NULL, updated_at = `+later(`updated_at`, `$6`)+`
 		WHERE user_name = $1 AND id = $2 RETURNING `+customerColumns, user, id, name, city, email, now().UnixMicro())
 }
 
 // SetCustomerJob says which job works on a customer; nil: none. It is [ErrBusy] while
 // another one does. The same job may say so again.
 func SetCustomerJob(ctx context.Context, q Querier, user, id string, jobID *string) (events.Customer, error) {
-	return change(ctx, q, scanCustomer, "customers", user, id, `UPDATE customers SET job_id = $3, updated_at = $4
+	return change(ctx, q, scanCustomer, "customers", user, id, `UPDATE customers SET job_id = $3, updated_at = `+later(`updated_at`, `$4`)+`
 		WHERE user_name = $1 AND id = $2`+jobGuard(jobID)+` RETURNING `+customerColumns, jobID, now().UnixMicro())
 }
 
@@ -46,6 +46,6 @@ func UpsertCustomers(ctx context.Context, q Querier, user string, rows []events.
 	at := now().UnixMicro()
 	return insertMany(ctx, q, `INSERT INTO customers (user_name, id, name, city, email, updated_at) VALUES`,
 		` ON CONFLICT (user_name, id) DO UPDATE SET name = excluded.name, city = excluded.city, email = excluded.email,
-			updated_at = excluded.updated_at WHERE customers.job_id IS NULL`,
+			updated_at = `+later(`customers.updated_at`, `excluded.updated_at`)+` WHERE customers.job_id IS NULL`,
 		rows, func(c events.Customer) []any { return []any{user, c.ID, c.Name, c.City, c.Email, at} })
 }

@@ -82,7 +82,7 @@ func roomForHistory(ctx context.Context, q Querier, user string, more int) error
 // calls SetHistoryJob with nil before.
 func UpdateHistory(ctx context.Context, q Querier, user, id string, in HistoryInput) (events.HistoryRecord, error) {
 	return change(ctx, q, scanHistory, "history", user, id, `UPDATE history
-		SET customer_name = $3, article = $4, quantity = $5, revenue_cents = $6, updated_at = $7
+		SET customer_name = $3, article = $4, quantity = $5, revenue_cents = $6, updated_at = `+later(`updated_at`, `$7`)+`
 		WHERE user_name = $1 AND id = $2 AND job_id IS NULL RETURNING `+historyColumns,
 		in.CustomerName, in.Article, in.Quantity, in.RevenueCents, now().UnixMicro())
 }
@@ -98,7 +98,7 @@ func DeleteHistory(ctx context.Context, q Querier, user, id string) error {
 // SetHistoryJob says which job works on a record; nil: none. It is [ErrBusy] while
 // another one does. The same job may say so again.
 func SetHistoryJob(ctx context.Context, q Querier, user, id string, jobID *string) (events.HistoryRecord, error) {
-	return change(ctx, q, scanHistory, "history", user, id, `UPDATE history SET job_id = $3, updated_at = $4
+	return change(ctx, q, scanHistory, "history", user, id, `UPDATE history SET job_id = $3, updated_at = `+later(`updated_at`, `$4`)+`
 		WHERE user_name = $1 AND id = $2`+jobGuard(jobID)+` RETURNING `+historyColumns, jobID, now().UnixMicro())
 }
 

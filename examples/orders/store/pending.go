@@ -84,7 +84,7 @@ func UpdatePending(ctx context.Context, q Querier, user, id string, in PendingIn
 		return events.PendingOrder{}, err
 	}
 	return change(ctx, q, scanPending, "pending", user, id, `UPDATE pending
-		SET customer_id = $3, customer_name = $4, lines = $5, total_cents = $6, note = $7, status = $8, job_id = NULL, updated_at = $9
+		SET customer_id = $3, customer_name = $4, lines = $5, total_cents = $6, note = $7, status = $8, job_id = NULL, updated_at = `+later(`updated_at`, `$9`)+`
 		WHERE user_name = $1 AND id = $2 AND status <> 'submitting' RETURNING `+pendingColumns,
 		customer.ID, customer.Name, lines, total(in.Lines), in.Note, string(events.PendingOpen), now().UnixMicro())
 }
@@ -142,7 +142,7 @@ func SetPendingStatus(ctx context.Context, q Querier, user, id string, status ev
 	if status == events.PendingSubmitting {
 		guard = ` AND (status <> 'submitting' OR job_id = $4)`
 	}
-	return change(ctx, q, scanPending, "pending", user, id, `UPDATE pending SET status = $3, job_id = $4, updated_at = $5
+	return change(ctx, q, scanPending, "pending", user, id, `UPDATE pending SET status = $3, job_id = $4, updated_at = `+later(`updated_at`, `$5`)+`
 		WHERE user_name = $1 AND id = $2`+guard+` RETURNING `+pendingColumns, string(status), jobID, now().UnixMicro())
 }
 
@@ -161,7 +161,7 @@ func PromotePending(ctx context.Context, q Querier, user, pendingID, orderID str
 		(user_name, id, customer_id, customer_name, total_cents, note, status, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
 		ON CONFLICT (user_name, id) DO UPDATE SET customer_id = excluded.customer_id, customer_name = excluded.customer_name,
-			total_cents = excluded.total_cents, note = excluded.note, updated_at = excluded.updated_at
+			total_cents = excluded.total_cents, note = excluded.note, updated_at = `+later(`submitted.updated_at`, `excluded.updated_at`)+`
 		RETURNING `+submittedColumns,
 		user, orderID, o.CustomerID, o.CustomerName, o.TotalCents, o.Note, string(events.OrderSubmitted), now().UnixMicro())
 }

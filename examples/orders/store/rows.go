@@ -15,6 +15,13 @@ import (
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
+// later is the part of a statement that says when a row is changed: now, but always
+// later than the change before, as devices tell by it which of two changes is the newer
+// one. A clock that is set back must not make them keep the older.
+func later(before, now string) string {
+	return `CASE WHEN ` + before + ` >= ` + now + ` THEN ` + before + ` + 1 ELSE ` + now + ` END`
+}
+
 func fromMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
 // A scanner is a row: *sql.Row or *sql.Rows.

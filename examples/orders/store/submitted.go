@@ -35,19 +35,19 @@ func SetOrderStatus(ctx context.Context, q Querier, user, orderID string, status
 	case events.OrderEditing, events.OrderDeleting, events.OrderSending:
 		guard = ` AND (status = 'submitted' OR status = $3 AND job_id = $4)`
 	}
-	return change(ctx, q, scanSubmitted, "submitted", user, orderID, `UPDATE submitted SET status = $3, job_id = $4, updated_at = $5
+	return change(ctx, q, scanSubmitted, "submitted", user, orderID, `UPDATE submitted SET status = $3, job_id = $4, updated_at = `+later(`updated_at`, `$5`)+`
 		WHERE user_name = $1 AND id = $2`+guard+` RETURNING `+submittedColumns, string(status), jobID, now().UnixMicro())
 }
 
 // SetOrderNumber sets the number that the ERP gave an order.
 func SetOrderNumber(ctx context.Context, q Querier, user, orderID, number string) (events.SubmittedOrder, error) {
-	return one(ctx, q, scanSubmitted, `UPDATE submitted SET order_number = $3, updated_at = $4
+	return one(ctx, q, scanSubmitted, `UPDATE submitted SET order_number = $3, updated_at = `+later(`updated_at`, `$4`)+`
 		WHERE user_name = $1 AND id = $2 RETURNING `+submittedColumns, user, orderID, number, now().UnixMicro())
 }
 
 // SetOrderNote sets an order's note.
 func SetOrderNote(ctx context.Context, q Querier, user, orderID, note string) (events.SubmittedOrder, error) {
-	return one(ctx, q, scanSubmitted, `UPDATE submitted SET note = $3, updated_at = $4
+	return one(ctx, q, scanSubmitted, `UPDATE submitted SET note = $3, updated_at = `+later(`updated_at`, `$4`)+`
 		WHERE user_name = $1 AND id = $2 RETURNING `+submittedColumns, user, orderID, note, now().UnixMicro())
 }
 
@@ -70,7 +70,7 @@ func UpsertSubmitted(ctx context.Context, q Querier, user string, rows []events.
 		(user_name, id, order_number, customer_id, customer_name, total_cents, note, status, created_at, updated_at) VALUES`,
 		` ON CONFLICT (user_name, id) DO UPDATE SET order_number = excluded.order_number, customer_id = excluded.customer_id,
 			customer_name = excluded.customer_name, total_cents = excluded.total_cents, note = excluded.note,
-			status = excluded.status, updated_at = excluded.updated_at WHERE submitted.job_id IS NULL`,
+			status = excluded.status, updated_at = `+later(`submitted.updated_at`, `excluded.updated_at`)+` WHERE submitted.job_id IS NULL`,
 		rows, func(o events.SubmittedOrder) []any {
 			return []any{user, o.OrderID, o.OrderNumber, o.CustomerID, o.CustomerName, o.TotalCents, o.Note, string(o.Status), o.UpdatedAt.UnixMicro(), at}
 		})
