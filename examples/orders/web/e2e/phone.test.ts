@@ -83,6 +83,7 @@ test("by the keyboard alone: log in, create an order, submit it", async () => {
   await keys.press("Enter");
   await page.getByRole("dialog", { name: "New order" }).waitFor();
   await tabTo(/^Customer$/);
+  await page.locator("dialog select option").nth(1).waitFor({ state: "attached" }); // the customers have come
   await keys.press("ArrowDown");
   await tabTo(/^Product$/);
   await keys.type("Typed by hand");
