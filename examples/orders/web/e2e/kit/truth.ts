@@ -35,7 +35,7 @@ export interface Draft {
 export class Truth {
   readonly user: string;
   readonly #server: Server;
-  #token = "";
+  token = "";
 
   constructor(server: Server, user: string) {
     this.#server = server;
@@ -44,7 +44,7 @@ export class Truth {
 
   async login(): Promise<this> {
     const response = await this.request("POST", "/api/login", { user: this.user });
-    this.#token = ((await response.json()) as { token: string }).token;
+    this.token = ((await response.json()) as { token: string }).token;
     return this;
   }
 
@@ -54,7 +54,7 @@ export class Truth {
       headers: {
         "Content-Type": "application/json",
         "X-Device": "truth",
-        ...(this.#token && { Authorization: `Bearer ${this.#token}` }),
+        ...(this.token && { Authorization: `Bearer ${this.token}` }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
