@@ -75,15 +75,16 @@ func submitted(ctx context.Context, tx *sql.Tx, to usercast.Broadcaster, j *reco
 	if !ok {
 		return fmt.Errorf("jobs: %s: result is a %T", j.Type, result)
 	}
-	if _, err := store.PromotePending(ctx, tx, j.user, j.EntityID, got.OrderID); err != nil {
-		return gone(err)
-	}
-	o, err := store.SetOrderNumber(ctx, tx, j.user, got.OrderID, got.OrderNumber)
+	o, err := store.PromotePending(ctx, tx, j.user, j.EntityID, got.OrderID)
 	if err != nil {
-		return err
+		return gone(err)
 	}
 	err = broadcast(to, j, events.PendingSubmitted, events.SubmittedPending{PendingOrderID: j.EntityID, OrderID: o.OrderID, Order: o})
 	if err != nil {
+		return err
+	}
+	// The order is told as it was before its number: that is the next event's news.
+	if o, err = store.SetOrderNumber(ctx, tx, j.user, got.OrderID, got.OrderNumber); err != nil {
 		return err
 	}
 	err = broadcast(to, j, events.OrderNumbersResolved, events.ResolvedOrder{PendingOrderID: j.EntityID, OrderID: o.OrderID,
