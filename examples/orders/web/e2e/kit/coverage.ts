@@ -1,6 +1,6 @@
 import { until } from "../../../../../js/e2e/kit/until.ts";
 import type { Device } from "./device.ts";
-import { difference, messages, painted, screen, still } from "./screen.ts";
+import { difference, painted, screen, still } from "./screen.ts";
 import type { Definition } from "./server.ts";
 
 /** How an event was seen. */
@@ -63,15 +63,14 @@ export class Observer {
       await arrived();
       return;
     }
-    const [before, said] = [await still(page), await messages(page)];
+    const before = await still(page);
     this.#device.steps.step();
     await arrived();
     await painted(page);
     // A list that has to be fetched takes a moment longer. What changes nothing is tried again when the next one comes.
     let after = await screen(page);
     if (!difference(before, after).length) after = await still(page);
-    const news = difference(said, await messages(page)).filter((line) => line.startsWith("+"));
-    seen.change = [...difference(before, after).sort(weight), ...news.map((line) => `${line} (a message)`)];
+    seen.change = difference(before, after).sort(weight);
   }
 }
 

@@ -69,9 +69,6 @@ export function difference(before: string[], after: string[]): string[] {
   return [...minus(after, before).map((line) => `+ ${line}`), ...minus(before, after).map((line) => `- ${line}`)];
 }
 
-/** The messages that vanish by themselves. */
-export const messages = (page: Page): Promise<string[]> => page.getByTestId("toast").allTextContents();
-
 /** Waits until the screen has stood still for a moment: nothing on its way changes it any more. */
 export async function still(page: Page, limitMs = 15_000): Promise<string[]> {
   const begun = Date.now();
