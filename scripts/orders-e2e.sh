@@ -7,7 +7,9 @@
 # outlives it.
 #
 # scripts/orders-e2e.sh load: 20 users with 3 devices each, for two minutes, and a table
-# of how long a change takes from its commit to the other screen.
+# of how long a change takes from its commit to the other screen. ORDERS_E2E_PAGES=n has
+# n users on real pages instead of one, if the machine can carry them; the other users'
+# devices are clients in Node.js.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ -n "${CHROMIUM-}" ] || scripts/need.sh "test -x /usr/bin/chromium" chromium
