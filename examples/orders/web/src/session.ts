@@ -79,7 +79,15 @@ export async function login(user: string): Promise<void> {
 
 /** Throws ApiError if the server does not know of it: then the session goes on. */
 export async function logout(session: Session): Promise<void> {
-  await session.api.logout();
+  // The hub's farewell to all of the user's devices may come before the answer: this page
+  // would take it for another device's, and ask for a token that it no longer gets.
+  session.client.close();
+  try {
+    await session.api.logout();
+  } catch (error) {
+    session.client.connect();
+    throw error;
+  }
   leave();
 }
 
