@@ -88,6 +88,7 @@ export function afterJobEvent<K extends JobEvent>(
   switch (type) {
     case "JOB_QUEUED": {
       const p = payload as EventMap["JOB_QUEUED"];
+      // It comes first, so of a job that is known it comes late: addJob leaves that as it is.
       return addJob(jobs, newJob(p.jobId, p, at));
     }
     case "JOB_STARTED": {

@@ -31,7 +31,7 @@ export function without<T extends Row>(rows: readonly T[], ids: readonly string[
   return rows.filter((row) => !gone.has(id(row)));
 }
 
-/** The IDs of what this page has deleted, so that an event from before does not bring it back. The newest 1,000 are kept. */
+/** The IDs of what this page or another has deleted, so that an event from before does not bring it back. The newest 1,000 are kept. */
 export interface Gone {
   add(id: string): void;
   has(id: string): boolean;

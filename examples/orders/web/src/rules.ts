@@ -29,7 +29,7 @@ export function createRules(queries: Queries, cache: QueryClient, gone: Gone): B
       ...orderRules(queries, gone),
       ...historyRules(cache, gone),
       ...jobRules(queries, cache),
-      ...otherRules(queries),
+      ...otherRules(queries, cache),
     },
   };
 }
@@ -41,12 +41,17 @@ function orderRules({ pending, submitted }: Queries, gone: Gone): Rules<EventMap
           orders.filter(({ id }) => !gone.has(id)).reduce((rows, order) => place(rows, order, pendingId), old),
         )
       : pending;
+  // For good: their creation by a third device may be told only after it.
+  const left = (ids: readonly string[]): Target => {
+    for (const id of ids) gone.add(id);
+    return update(pending.queryKey, (old) => without(old, ids, pendingId));
+  };
   return {
     PENDING_CREATED: (payload) => changed(payload, put),
     PENDING_UPDATED: (payload) => changed(payload, replace),
-    PENDING_DELETED: ({ orderIds }) => update(pending.queryKey, (old) => without(old, orderIds ?? [], pendingId)),
+    PENDING_DELETED: ({ orderIds }) => left(orderIds ?? []),
     PENDING_SUBMITTED: ({ pendingOrderId, order }) => [
-      update(pending.queryKey, (old) => without(old, [pendingOrderId], pendingId)),
+      left([pendingOrderId]),
       update(submitted.queryKey, (old) => put(old, order, submittedId)),
     ],
     ORDER_NUMBERS_RESOLVED: ({ orderId, orderNumber }) =>
@@ -81,7 +86,10 @@ function historyRules(cache: QueryClient, gone: Gone): Rules<EventMap> {
     FRESIS_HISTORY_UPDATED: ({ record }) =>
       historyPages((old) => ({ ...old, rows: replace(old.rows, record, historyId) })),
     // The record that moves up from the next page has to be fetched.
-    FRESIS_HISTORY_DELETED: ({ recordId }) => [historyPages((old) => dropRecord(old, recordId)), history],
+    FRESIS_HISTORY_DELETED: ({ recordId }) => {
+      gone.add(recordId);
+      return [historyPages((old) => dropRecord(old, recordId)), history];
+    },
     FRESIS_HISTORY_BULK_IMPORTED: history,
   };
 }
@@ -111,7 +119,7 @@ function jobRules({ jobs }: Queries, cache: QueryClient): Rules<EventMap> {
   };
 }
 
-function otherRules({ customers, notifications, syncs, submitted }: Queries): Rules<EventMap> {
+function otherRules({ customers, notifications, syncs, submitted }: Queries, cache: QueryClient): Rules<EventMap> {
   const free = (id: string): Target =>
     update(customers.queryKey, (old) => old.map((row) => (row.id === id ? { ...row, jobId: null } : row)));
   return {
@@ -130,15 +138,28 @@ function otherRules({ customers, notifications, syncs, submitted }: Queries): Ru
         return { ...newerUnread(before, { unread, revision }), rows: addNotification(rows, notification) };
       }),
     NOTIFICATION_READ: ({ ids, unread, revision }) =>
-      update(notifications.queryKey, (old) => readNotifications(old, ids, { unread, revision })),
+      update(notifications.queryKey, (old) => {
+        const now = readNotifications(old, ids, { unread, revision });
+        // Here, because only here it is known what events before this one have made of the list.
+        if (!now) cache.invalidateQueries(notifications);
+        return now;
+      }),
   };
 }
 
 /** Nobody counts: events and answers say how many are unread, and the revision says which of them is the newest. */
 const newerUnread = (old: Unread, now: Unread): Unread => (now.revision > old.revision ? now : old);
 
-/** The list after some were read; null: after all were. */
-export function readNotifications(old: Notifications, ids: readonly string[] | null, now: Unread): Notifications {
+/**
+ * The list after some were read; null: after all were. undefined: all were, but before what
+ * is shown, and nothing here says which of the rows were there already.
+ */
+export function readNotifications(
+  old: Notifications,
+  ids: readonly string[] | null,
+  now: Unread,
+): Notifications | undefined {
+  if (!ids && now.revision < old.revision) return undefined;
   const { unread, revision } = newerUnread(old, now);
   const rows = old.rows.map((row) => (!ids || ids.includes(row.id) ? { ...row, read: true } : row));
   return { unread, revision, rows };

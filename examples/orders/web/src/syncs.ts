@@ -85,6 +85,8 @@ function afterEvent(syncs: Syncs, type: string, payload: unknown, now: number): 
       const syncType = types[jobType];
       const to = syncType && jobPhases[type];
       if (!to) return syncs;
+      // As in the list of jobs: it comes first, so of a run that is known it comes late.
+      if (to === "queued" && syncs.runs.some((run) => run.jobId === jobId)) return syncs;
       if (to === "queued" || to === "running" || to === "retrying")
         return change(syncs, syncType, jobId, { phase: to, etaMs: null, at: now });
       return finish(syncs, syncType, jobId, { phase: to, at: now, ...(error ? { error } : {}) });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { addJob, changeJob, workOf } from "../src/jobs.ts";
-import { job } from "./kit.ts";
+import { addJob, afterJobEvent, changeJob, workOf } from "../src/jobs.ts";
+import { at, job } from "./kit.ts";
 
 test("a job that has ended has no bar, whatever progress is still known", () => {
   const live = { jobId: "j", progress: 80, label: "Saving" };
@@ -32,4 +32,12 @@ test("the list has a job once, and at most fifty", () => {
   expect(addJob(fifty, job("new")).map(({ id }) => id)).toEqual(["new", ...fifty.slice(0, 49).map(({ id }) => id)]);
   const ended = [job("a", { status: "failed", error: "no" })];
   expect(changeJob(ended, "a", { status: "running" })).toEqual(ended);
+});
+
+test("JOB_QUEUED of a job that is known comes late, and changes nothing", () => {
+  const payload = { jobId: "j", type: "submitOrder", entityId: "p1", entityName: "Ada" };
+  for (const status of ["running", "retrying", "completed"] as const) {
+    const jobs = [job("j", { status, progress: 40 })];
+    expect(afterJobEvent(jobs, "JOB_QUEUED", payload, at(9))).toEqual(jobs);
+  }
 });

@@ -66,6 +66,21 @@ test("what this page has deleted does not come back by an event from before", as
   expect(cache.getQueryData(["history", 0])).toEqual({ total: 0, rows: [] });
 });
 
+test("what another page has deleted or submitted does not come back by an event from before", async () => {
+  const { cache, queries, emit } = bound();
+  cache.setQueryData(queries.pending.queryKey, []);
+  cache.setQueryData(queries.submitted.queryKey, []);
+  cache.setQueryData<HistoryPage>(["history", 0], { total: 0, rows: [] });
+  await emit("PENDING_DELETED", { orderIds: ["a", "b"], count: 2 });
+  await emit("PENDING_SUBMITTED", { pendingOrderId: "c", orderId: "o", order: submittedOrder("o", 2) });
+  await emit("FRESIS_HISTORY_DELETED", { recordId: "d" });
+  const orders = ["a", "b", "c"].map((id) => pendingOrder(id, 1));
+  await emit("PENDING_CREATED", { orderIds: ["a", "b", "c"], count: 3, orders });
+  await emit("FRESIS_HISTORY_CREATED", { recordId: "d", record: record("d", 1) });
+  expect(cache.getQueryData(queries.pending.queryKey)).toEqual([]);
+  expect(cache.getQueryData(["history", 0])).toEqual({ total: 0, rows: [] });
+});
+
 test("PENDING_DELETED takes orders away", async () => {
   const { cache, queries, emit } = bound();
   cache.setQueryData(
@@ -184,6 +199,31 @@ test("the counter of notifications is the newest event's, however often and in w
   await emit("NOTIFICATION_READ", { ids: null, unread: 0, revision: 5 });
   expect(cache.getQueryData(queryKey)?.unread).toBe(0);
   expect(cache.getQueryData(queryKey)?.rows.every(({ read }) => read)).toBe(true);
+});
+
+test("that all were read, heard after a newer notification, has the list fetched", async () => {
+  const { cache, queries, emit, doubtful } = bound();
+  const { queryKey } = queries.notifications;
+  cache.setQueryData(queryKey, { unread: 1, revision: 4, rows: [notification("old")] });
+  // In one burst: the binding writes the first only after the second has come.
+  const news = emit("NOTIFICATION_NEW", { notification: notification("new"), unread: 1, revision: 6 });
+  await emit("NOTIFICATION_READ", { ids: null, unread: 0, revision: 5 });
+  await news;
+  expect(cache.getQueryData(queryKey)).toEqual({
+    unread: 1,
+    revision: 6,
+    rows: [notification("new"), notification("old")],
+  });
+  expect(doubtful(queryKey)).toBe(true);
+});
+
+test("that all were read, heard in its turn or again, has nothing fetched", async () => {
+  const { cache, queries, emit, doubtful } = bound();
+  const { queryKey } = queries.notifications;
+  cache.setQueryData(queryKey, { unread: 1, revision: 4, rows: [notification("old")] });
+  for (const _ of [1, 2]) await emit("NOTIFICATION_READ", { ids: null, unread: 0, revision: 5 });
+  expect(cache.getQueryData(queryKey)).toEqual({ unread: 0, revision: 5, rows: [notification("old", true)] });
+  expect(doubtful(queryKey)).toBe(false);
 });
 
 test("JOB_* follow a job to its end; one that nobody knows has the list fetched", async () => {

@@ -64,6 +64,13 @@ test("several syncs are one banner, which stays until the last has ended", () =>
   expect(say(syncs)).toBe("done 100: Synced customers and prices; 4,000 records");
 });
 
+test("JOB_QUEUED of a run that is known comes late, and says nothing", () => {
+  expect(say(after(progress(40), queued()))).toBe("running 40: Syncing customers; 800 of 2,000");
+  expect(summarize(after(progress(40), queued()), 0)?.etaMs).toBe(9_000);
+  const of = { jobId: "j1", type: "syncCustomers", entityId: "", entityName: "" };
+  expect(say(after(queued(), event("JOB_STARTED", of), queued()))).toBe("running 0: Syncing customers; ");
+});
+
 test("a bar is never stuck: what comes late does not begin an ended sync again", () => {
   const end = after(progress(50), completed(1_000), progress(60, 1_001), queued());
   expect(say(end)).toBe("done 100: Synced customers; 2,000 records");

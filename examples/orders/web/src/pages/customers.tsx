@@ -1,7 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import type { CustomerInput } from "../api.ts";
 import { write } from "../cache.ts";
+import { extent, search, sorted } from "../customers.ts";
 import type { Customer } from "../events.gen.ts";
 import { isActive } from "../jobs.ts";
 import { Bar } from "../ui/bar.tsx";
@@ -9,26 +10,21 @@ import { Button, IconButton } from "../ui/button.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { Field } from "../ui/field.tsx";
 import { useFlash } from "../ui/flash.ts";
-import { plural, Time } from "../ui/format.tsx";
+import { Time } from "../ui/format.tsx";
 import { PageHead } from "../ui/page-head.tsx";
 import { Empty, Loaded, Problem } from "../ui/states.tsx";
 import { accepted, locked, useAct, useSession, useWork } from "../use-session.ts";
 
 const idOf = ({ id }: Customer) => id;
 
-/** The server's order may be another, for other letters: this one stays when a name changes. */
-const byName = (a: Customer, b: Customer) => a.name.localeCompare(b.name, "en-GB") || a.id.localeCompare(b.id);
-
 export function CustomersPage() {
   const { queries } = useSession();
   const query = useQuery(queries.customers);
-  const [search, setSearch] = useState("");
+  const [words, setWords] = useState("");
   const [edited, edit] = useState<Customer | null>(null);
   const flash = useFlash(query.data, idOf);
-  const words = search.toLowerCase().split(/\s+/);
-  const found = (query.data ?? [])
-    .filter(({ name, city, email }) => words.every((word) => `${name} ${city} ${email}`.toLowerCase().includes(word)))
-    .sort(byName);
+  const customers = useMemo(() => sorted(query.data ?? []), [query.data]);
+  const found = search(customers, words);
   return (
     <>
       <PageHead title="Customers" hint="The ERP has them: a change goes there first.">
@@ -36,20 +32,16 @@ export function CustomersPage() {
           type="search"
           aria-label="Search customers"
           placeholder="Search"
-          value={search}
-          onChange={(event) => setSearch(event.target.value)}
+          value={words}
+          onChange={(event) => setWords(event.target.value)}
         />
       </PageHead>
       <Loaded query={query}>
         {(all) =>
-          found.length ? (
+          found.shown.length ? (
             <>
-              <Table customers={found} flash={flash} edit={edit} />
-              <p className="quiet-text table-foot">
-                {found.length < all.length
-                  ? `${found.length} of ${plural(all.length, "customer")}`
-                  : plural(all.length, "customer")}
-              </p>
+              <Table customers={found.shown} flash={flash} edit={edit} />
+              <p className="quiet-text table-foot">{extent(found.count, all.length)}</p>
             </>
           ) : (
             <Empty icon="users" title={all.length ? "No customer is called so" : "No customers"}>
