@@ -79,6 +79,24 @@ func (p *program) stop() {
 	}
 }
 
+// stopBesideHalfARequest stops it while somebody is in the middle of sending a request: it
+// ends all the same, and gives its jobs back, or it would say that it could not.
+func (p *program) stopBesideHalfARequest() {
+	p.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+	if err != nil {
+		p.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write([]byte("POST /api/login HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n")); err != nil {
+		p.Fatal(err)
+	}
+	if _, err := c.Read(make([]byte, 10)); err != nil { // "100 Continue": its handler waits for the body
+		p.Fatal(err)
+	}
+	p.stop()
+}
+
 // call sends a request and reads the answer into v.
 func (p *program) call(token, method, path, body string, v any) int {
 	p.Helper()
@@ -213,7 +231,9 @@ type job struct{ ID, Type, Status string }
 // A program that ends in the middle of a job, well or not, finds the job when it is
 // back: the device comes back too, by its session, hears of a gap, and then one end.
 func TestEndsInTheMiddleOfAJob(t *testing.T) {
-	for name, end := range map[string]func(p *program){"killed": (*program).kill, "stopped": (*program).stop} {
+	for name, end := range map[string]func(p *program){
+		"killed": (*program).kill, "stopped": (*program).stop, "stopped beside half a request": (*program).stopBesideHalfARequest,
+	} {
 		for _, d := range []store.Dialect{store.SQLite, store.PostgreSQL} {
 			t.Run(fmt.Sprint(name, "/", d), func(t *testing.T) {
 				args := append(place(t, d), "-addr", freeAddr(t), "-erp-latency", "100ms", "-erp-failures", "0")

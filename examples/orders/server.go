@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,8 +23,10 @@ import (
 )
 
 const (
-	// stopTimeout bounds the end: requests, jobs, connections.
-	stopTimeout = 10 * time.Second
+	// How long each part of the end may take: what hangs in one must not keep the next
+	// from giving its jobs back.
+	stopTimeout     = 10 * time.Second
+	requestsTimeout = 3 * time.Second
 
 	// What an ERP that does not answer costs.
 	erpTimeout     = time.Minute
@@ -42,11 +46,11 @@ func (s *server) onEnd(end func(ctx context.Context) error) { s.ends = append(s.
 
 // end ends what was started.
 func (s *server) end() error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-	defer cancel()
 	var errs []error
 	for i := len(s.ends) - 1; i >= 0; i-- {
+		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 		errs = append(errs, s.ends[i](ctx))
+		cancel()
 	}
 	return errors.Join(errs...)
 }
@@ -73,7 +77,7 @@ func run(ctx context.Context, o options, log *slog.Logger, ready func(url string
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(listener) }() // ends with srv
 	// The last to start is the first to end: no request comes after that.
-	s.onEnd(srv.Shutdown)
+	s.onEnd(func(ctx context.Context) error { return endRequests(ctx, srv) })
 	ready(pageURL(listener.Addr()))
 	select {
 	case err := <-failed:
@@ -83,6 +87,17 @@ func run(ctx context.Context, o options, log *slog.Logger, ready func(url string
 	case <-ctx.Done():
 		return nil
 	}
+}
+
+// endRequests waits for requests, and cuts those that do not end: a client that sends half
+// of one is no error, and must not keep jobs from being given back.
+func endRequests(ctx context.Context, srv *http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, requestsTimeout)
+	defer cancel()
+	if err := srv.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return srv.Close()
 }
 
 // start starts everything below the HTTP server.
@@ -102,7 +117,7 @@ func (s *server) start(ctx context.Context, o options, log *slog.Logger) error {
 
 	// The API and the hub believe the same tokens. The page sends its own to the hub as a
 	// subprotocol; ?token= is for clients that cannot.
-	auth, err := api.Auth(secret, "token")
+	auth, err := api.NewAuth(db, secret, "token")
 	if err != nil {
 		return err
 	}
@@ -116,7 +131,7 @@ func (s *server) start(ctx context.Context, o options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	s.onEnd(runner.Stop) // before the hub, which tells the devices that jobs are queued again
+	s.onEnd(runner.Stop) // before the hub, which tells the devices
 
 	orders, err := api.New(api.Config{Store: db, Hub: hub, Jobs: runner, Secret: secret, TokenTTL: o.tokenTTL, Seed: o.seed, Logger: log})
 	if err != nil {
@@ -157,13 +172,17 @@ func (s *server) openStore(ctx context.Context, o options) (*store.Store, error)
 	return db, jobs.Migrate(ctx, db)
 }
 
-// secretOf returns the secret that is given, else the one that the database keeps.
+// secretOf returns what signs tokens: the secret that the database keeps, and the one that
+// is given, if there is one. So a token is for one database, whose users it knows, and who
+// reads that cannot sign.
 func secretOf(ctx context.Context, db *store.Store, given []byte) ([]byte, error) {
-	if len(given) > 0 {
-		return given, nil
-	}
 	kept, err := store.Setting(ctx, db.DB, "token secret", rand.Text()+rand.Text())
-	return []byte(kept), err
+	if err != nil || len(given) == 0 {
+		return []byte(kept), err
+	}
+	mac := hmac.New(sha256.New, given)
+	mac.Write([]byte(kept))
+	return mac.Sum(nil), nil
 }
 
 // startJobs starts what runs jobs: also those that an earlier process has left.

@@ -211,7 +211,7 @@ func TestRolledBack(t *testing.T) {
 	each(t, func(s *site) {
 		for _, path := range []string{"/fails", "/panics"} {
 			handler := emit.Middleware(s.api.cfg.Hub)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				err := s.api.write(r, func(ctx context.Context, tx *sql.Tx, out *emit.Outbox) error {
+				err := s.api.write(r, "anna", func(ctx context.Context, tx *sql.Tx, out *emit.Outbox) error {
 					rows, err := store.CreatePending(ctx, tx, "anna", store.PendingInput{CustomerID: s.anyCustomer(ctx, tx)})
 					if err != nil {
 						t.Error(err)

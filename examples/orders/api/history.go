@@ -69,7 +69,7 @@ func (a *API) createHistory(w http.ResponseWriter, r *http.Request, user string)
 		return err
 	}
 	var row events.HistoryRecord
-	err = a.write(r, func(ctx context.Context, tx *sql.Tx, out *emit.Outbox) (err error) {
+	err = a.write(r, user, func(ctx context.Context, tx *sql.Tx, out *emit.Outbox) (err error) {
 		if row, err = store.CreateHistory(ctx, tx, user, in); err != nil {
 			return err
 		}
@@ -92,7 +92,7 @@ func (a *API) updateHistory(w http.ResponseWriter, r *http.Request, user string)
 		return err
 	}
 	var row events.HistoryRecord
-	err = a.write(r, func(ctx context.Context, tx *sql.Tx, out *emit.Outbox) (err error) {
+	err = a.write(r, user, func(ctx context.Context, tx *sql.Tx, out *emit.Outbox) (err error) {
 		if row, err = store.UpdateHistory(ctx, tx, user, id, in); err != nil {
 			return because(err, errNoRecord, errRecordAtWork)
 		}
@@ -110,7 +110,7 @@ func (a *API) deleteHistory(w http.ResponseWriter, r *http.Request, user string)
 	if err != nil {
 		return err
 	}
-	err = a.write(r, func(ctx context.Context, tx *sql.Tx, out *emit.Outbox) error {
+	err = a.write(r, user, func(ctx context.Context, tx *sql.Tx, out *emit.Outbox) error {
 		if err := store.DeleteHistory(ctx, tx, user, id); err != nil {
 			return because(err, errNoRecord, errRecordAtWork)
 		}
@@ -143,7 +143,7 @@ func (a *API) importHistory(w http.ResponseWriter, r *http.Request, user string)
 		}
 	}
 	n := 0
-	err := a.write(r, func(ctx context.Context, tx *sql.Tx, out *emit.Outbox) (err error) {
+	err := a.write(r, user, func(ctx context.Context, tx *sql.Tx, out *emit.Outbox) (err error) {
 		if n, err = store.ImportHistory(ctx, tx, user, rows); err != nil {
 			return err
 		}

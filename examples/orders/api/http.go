@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/usercast-go/usercast"
 	"github.com/usercast-go/usercast/examples/orders/store"
 )
 
@@ -95,6 +96,9 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var p *problem
 	switch {
 	case errors.As(err, &p):
+	case errors.Is(err, store.ErrOverloaded), errors.Is(err, usercast.ErrUnavailable):
+		p = &problem{http.StatusServiceUnavailable, "the database is busy", "", "wait a second, then try again"}
+		a.log.Warn("orders: overloaded", "method", r.Method, "path", r.URL.Path, "error", err)
 	case errors.Is(err, store.ErrFull):
 		p = &problem{http.StatusConflict, strings.TrimPrefix(err.Error(), "store: "), "", "delete some first"}
 	default:
@@ -106,7 +110,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch p.Status {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", "Bearer")
-	case http.StatusTooManyRequests:
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "1")
 	}
 	respond(w, p.Status, p) //nolint:errcheck // it has none

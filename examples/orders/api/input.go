@@ -18,6 +18,8 @@ const (
 	maxNote       = 500
 	maxID         = 64 // bytes
 	maxLines      = 50
+	maxOrderBytes = 8 << 10 // of all lines: a list of orders is answered from memory
+	lineBytes     = 60      // what a line has beside its product, about
 	maxQuantity   = 10_000
 	maxPriceCents = 10_000_000
 	maxRevenue    = 100_000_000_000 // cents
@@ -57,13 +59,14 @@ type orderInput struct {
 
 // check returns the order as it is stored. at stands before the names of its fields.
 func (in orderInput) check(at string) (out store.PendingInput, err error) {
-	if in.CustomerID == "" || len(in.CustomerID) > maxID {
+	if in.CustomerID == "" || !isID(in.CustomerID) {
 		return out, invalid(at+"customerId", "it is none", "choose one of your customers")
 	}
 	if len(in.Lines) == 0 || len(in.Lines) > maxLines {
 		return out, invalid(at+"lines", fmt.Sprintf("there are %d", len(in.Lines)), fmt.Sprintf("enter 1 to %d", maxLines))
 	}
 	out = store.PendingInput{CustomerID: in.CustomerID, Lines: make([]events.OrderLine, 0, len(in.Lines))}
+	size := 0
 	for i, l := range in.Lines {
 		line := fmt.Sprintf("%slines[%d].", at, i)
 		if l.Product, err = text(line+"product", l.Product, true, maxName); err != nil {
@@ -74,6 +77,9 @@ func (in orderInput) check(at string) (out store.PendingInput, err error) {
 		}
 		if err = number(line+"priceCents", l.PriceCents, 0, maxPriceCents); err != nil {
 			return out, err
+		}
+		if size += len(l.Product) + lineBytes; size > maxOrderBytes {
+			return out, invalid(line+"product", "the order is too long", "use shorter names, or write two orders")
 		}
 		out.Lines = append(out.Lines, l)
 	}
@@ -107,8 +113,13 @@ func (in historyInput) check(at string) (out store.HistoryInput, err error) {
 // pathID returns an ID of the path. One that cannot be is one that is not there.
 func pathID(r *http.Request, what string) (string, error) {
 	id := r.PathValue("id")
-	if len(id) > maxID || !utf8.ValidString(id) || strings.ContainsRune(id, 0) {
+	if !isID(id) {
 		return "", missing(what)
 	}
 	return id, nil
+}
+
+// isID says whether something may be an ID: PostgreSQL takes no other text.
+func isID(id string) bool {
+	return len(id) <= maxID && utf8.ValidString(id) && !strings.ContainsRune(id, 0)
 }

@@ -38,16 +38,16 @@ func (a *API) startJob(w http.ResponseWriter, r *http.Request, user, what string
 	if err != nil {
 		return err
 	}
-	return a.enqueue(w, r, missing(what), isBusy, func(ctx context.Context, tx *sql.Tx) (jobs.Request, error) {
+	return a.enqueue(w, r, user, missing(what), isBusy, func(ctx context.Context, tx *sql.Tx) (jobs.Request, error) {
 		todo, err := find(ctx, tx, id)
 		return jobs.Request{UserID: user, Type: todo.kind, EntityID: id, EntityName: todo.name, Args: todo.args, Device: deviceOf(r)}, err
 	})
 }
 
 // enqueue adds a job and answers with its ID.
-func (a *API) enqueue(w http.ResponseWriter, r *http.Request, notFound, isBusy error, request func(ctx context.Context, tx *sql.Tx) (jobs.Request, error)) error {
+func (a *API) enqueue(w http.ResponseWriter, r *http.Request, user string, notFound, isBusy error, request func(ctx context.Context, tx *sql.Tx) (jobs.Request, error)) error {
 	var jobID string
-	err := a.write(r, func(ctx context.Context, tx *sql.Tx, out *emit.Outbox) error {
+	err := a.write(r, user, func(ctx context.Context, tx *sql.Tx, out *emit.Outbox) error {
 		req, err := request(ctx, tx)
 		if err == nil {
 			jobID, err = a.cfg.Jobs.Enqueue(ctx, tx, out, req)

@@ -33,7 +33,7 @@ func (a *API) readAllNotifications(w http.ResponseWriter, r *http.Request, user 
 // markRead marks notifications as read, and tells if that has changed anything.
 func (a *API) markRead(w http.ResponseWriter, r *http.Request, user string, ids []string) error {
 	var read events.ReadNotifications
-	err := a.write(r, func(ctx context.Context, tx *sql.Tx, out *emit.Outbox) (err error) {
+	err := a.write(r, user, func(ctx context.Context, tx *sql.Tx, out *emit.Outbox) (err error) {
 		var marked int
 		if marked, read, err = store.MarkRead(ctx, tx, user, ids); err != nil {
 			return because(err, missing("notification"), nil)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/usercast-go/usercast/emit"
 	"github.com/usercast-go/usercast/examples/orders/events"
@@ -39,7 +40,7 @@ func (a *API) createPending(w http.ResponseWriter, r *http.Request, user string)
 		return err
 	}
 	var rows []events.PendingOrder
-	err = a.write(r, func(ctx context.Context, tx *sql.Tx, out *emit.Outbox) (err error) {
+	err = a.write(r, user, func(ctx context.Context, tx *sql.Tx, out *emit.Outbox) (err error) {
 		if rows, err = store.CreatePending(ctx, tx, user, order); err != nil {
 			return because(err, errNoCustomer(""), nil)
 		}
@@ -71,7 +72,7 @@ func (a *API) updatePending(w http.ResponseWriter, r *http.Request, user string)
 		return err
 	}
 	var row events.PendingOrder
-	err = a.write(r, func(ctx context.Context, tx *sql.Tx, out *emit.Outbox) (err error) {
+	err = a.write(r, user, func(ctx context.Context, tx *sql.Tx, out *emit.Outbox) (err error) {
 		if row, err = updateOne(ctx, tx, user, id, order, ""); err != nil {
 			return err
 		}
@@ -107,9 +108,10 @@ func (a *API) deletePending(w http.ResponseWriter, r *http.Request, user string)
 	if len(in.IDs) == 0 || len(in.IDs) > maxDeleted {
 		return invalid("ids", fmt.Sprintf("there are %d", len(in.IDs)), fmt.Sprintf("send 1 to %d", maxDeleted))
 	}
+	ids := slices.DeleteFunc(in.IDs, func(id string) bool { return !isID(id) }) // there is none of these
 	var deleted []string
-	err := a.write(r, func(ctx context.Context, tx *sql.Tx, out *emit.Outbox) (err error) {
-		if deleted, err = store.DeletePending(ctx, tx, user, in.IDs); err != nil {
+	err := a.write(r, user, func(ctx context.Context, tx *sql.Tx, out *emit.Outbox) (err error) {
+		if deleted, err = store.DeletePending(ctx, tx, user, ids); err != nil {
 			return because(err, nil, errSubmitting)
 		}
 		if len(deleted) == 0 {
@@ -155,13 +157,13 @@ func (a *API) batchPending(w http.ResponseWriter, r *http.Request, user string) 
 		if orders[i], err = o.check(at); err != nil {
 			return err
 		}
-		if o.ID != "" && (seen[o.ID] || len(o.ID) > maxID) {
+		if o.ID != "" && (seen[o.ID] || !isID(o.ID)) {
 			return invalid(at+"id", "it is there twice, or is none", "send each order once")
 		}
 		seen[o.ID] = true
 	}
 	var rows []events.PendingOrder
-	err := a.write(r, func(ctx context.Context, tx *sql.Tx, out *emit.Outbox) (err error) {
+	err := a.write(r, user, func(ctx context.Context, tx *sql.Tx, out *emit.Outbox) (err error) {
 		var created, updated []events.PendingOrder
 		if rows, created, updated, err = saveBatch(ctx, tx, user, in.Orders, orders); err != nil {
 			return err

@@ -141,6 +141,19 @@ func TestPendingInput(t *testing.T) {
 	}
 }
 
+// What cannot be an ID is one that is not there, on each database.
+func TestPendingImpossibleIDs(t *testing.T) {
+	each(t, func(s *site) {
+		for _, id := range []string{"\x00", "a\x00b", strings.Repeat("x", maxID+1)} {
+			o := s.order("")
+			o.CustomerID = id
+			s.refuses(400, "customerId", "anna", "POST", "/api/orders", o)
+			s.refuses(404, "", "anna", "DELETE", "/api/orders", map[string]any{"ids": []string{id}})
+			s.refuses(400, "orders[0].id", "anna", "POST", "/api/orders/batch", map[string]any{"orders": []any{batchInput{id, s.order("")}}})
+		}
+	})
+}
+
 func TestPendingIsFull(t *testing.T) {
 	s := newSite(t, open(t), nil)
 	s.fill("anna")

@@ -25,13 +25,9 @@ const (
 	sessionLife   = 30 * 24 * time.Hour
 )
 
-// Auth returns what believes the tokens of [API]: for the hub, which may also take them
-// from the URL, by the name of queryParam ("-": not).
-func Auth(secret []byte, queryParam string) (*usercast.JWT, error) {
-	return usercast.NewJWT(usercast.JWTConfig{
-		Secret: secret, Methods: []string{"HS256"}, Issuer: issuer, Audience: audience, QueryParam: queryParam,
-	})
-}
+// nobody writes what nobody has logged in for yet: logins follow one another. No name that is
+// only tried has limits of its own.
+const nobody = ""
 
 // A grant is what a login and a renewal answer.
 type grant struct {
@@ -40,17 +36,17 @@ type grant struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 }
 
-// grant makes a token. It is short-lived and cannot be called back; the session, by
-// which a page gets the next one, can.
-func (a *API) grant(user string) (grant, error) {
+// grant makes a token, which is good until it ends or its session does.
+func (a *API) grant(user, session string) (grant, error) {
 	now := time.Now().Truncate(time.Second) // as the token has it
 	ends := now.Add(a.cfg.TokenTTL)
-	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{
-		Issuer:    issuer,
-		Audience:  jwt.ClaimStrings{audience},
-		Subject:   user,
-		IssuedAt:  jwt.NewNumericDate(now),
-		ExpiresAt: jwt.NewNumericDate(ends),
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+		"iss": issuer,
+		"aud": audience,
+		"sub": user,
+		"sid": session,
+		"iat": jwt.NewNumericDate(now),
+		"exp": jwt.NewNumericDate(ends),
 	}).SignedString(a.cfg.Secret)
 	return grant{user, token, ends.UTC()}, err
 }
@@ -62,8 +58,11 @@ func (a *API) userOf(r *http.Request) (string, error) {
 		return "", &problem{http.StatusUnauthorized, "the token is missing", "Authorization", "log in, and send Authorization: Bearer TOKEN"}
 	}
 	id, err := a.auth.AuthenticateToken(r.Context(), token)
+	if errors.Is(err, usercast.ErrUnavailable) {
+		return "", err
+	}
 	if err != nil {
-		return "", &problem{http.StatusUnauthorized, "the token is invalid or has expired", "Authorization", "fetch another one from /api/token"}
+		return "", &problem{http.StatusUnauthorized, "the token is invalid, or it or its session has ended", "Authorization", "fetch another one from /api/token"}
 	}
 	return id.UserID, nil
 }
@@ -74,7 +73,7 @@ var userName = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
 // login lets anybody in as anyone: it is a demo. A user who comes for the first time
 // finds some data. No event tells of it, as none of the user's devices is there to hear.
 func (a *API) login(w http.ResponseWriter, r *http.Request) error {
-	if err := a.limits.allowDoor(); err != nil {
+	if err := a.limits.allowLogin(); err != nil {
 		return err
 	}
 	var in struct {
@@ -87,7 +86,7 @@ func (a *API) login(w http.ResponseWriter, r *http.Request) error {
 		return invalid("user", "it is no user name", "use 1 to 32 of a-z, 0-9 and -")
 	}
 	var secret string
-	err := a.write(r, func(ctx context.Context, tx *sql.Tx, _ *emit.Outbox) (err error) {
+	err := a.write(r, nobody, func(ctx context.Context, tx *sql.Tx, _ *emit.Outbox) (err error) {
 		if err = a.addUser(ctx, tx, in.User); err == nil {
 			secret, err = store.AddSession(ctx, tx, in.User, sessionLife)
 		}
@@ -96,7 +95,7 @@ func (a *API) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	g, err := a.grant(in.User)
+	g, err := a.grant(in.User, store.SessionID(secret))
 	if err != nil {
 		return err
 	}
@@ -108,6 +107,9 @@ func (a *API) login(w http.ResponseWriter, r *http.Request) error {
 func (a *API) addUser(ctx context.Context, tx *sql.Tx, user string) error {
 	isNew, err := store.AddUser(ctx, tx, user)
 	if err != nil || !isNew {
+		return err
+	}
+	if err := a.limits.allowNewcomer(); err != nil {
 		return err
 	}
 	n, err := store.Users(ctx, tx)
@@ -128,51 +130,52 @@ func setSession(w http.ResponseWriter, r *http.Request, secret string, maxAge in
 	})
 }
 
-// renew gives a page that has a session another token.
-func (a *API) renew(w http.ResponseWriter, r *http.Request) error {
-	if err := a.limits.allowDoor(); err != nil {
-		return err
-	}
-	none := &problem{http.StatusUnauthorized, "there is no session", "", "log in"}
+// session returns the secret of a request's session and whose it is, "" if it has none.
+// What is no session costs nobody's share of requests.
+func (a *API) session(r *http.Request) (secret, user string, err error) {
 	cookie, err := r.Cookie(sessionCookie)
 	if err != nil {
-		return none
+		return "", "", nil
 	}
-	user, err := store.SessionUser(r.Context(), a.cfg.Store.DB, cookie.Value)
-	if errors.Is(err, store.ErrNotFound) {
-		return none
+	user, err = store.SessionUser(r.Context(), a.cfg.Store.DB, store.SessionID(cookie.Value))
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return "", "", nil
+	case err != nil:
+		return "", "", err
 	}
+	return cookie.Value, user, a.limits.allow(user)
+}
+
+// renew gives a page that has a session another token.
+func (a *API) renew(w http.ResponseWriter, r *http.Request) error {
+	secret, user, err := a.session(r)
 	if err != nil {
 		return err
 	}
-	g, err := a.grant(user)
+	if user == "" {
+		return &problem{http.StatusUnauthorized, "there is no session", "", "log in"}
+	}
+	g, err := a.grant(user, store.SessionID(secret))
 	if err != nil {
 		return err
 	}
 	return respond(w, http.StatusOK, g)
 }
 
-// logout ends the session, and the connections of its user. Whose session it is says the
-// cookie; without one there is nothing to end.
+// logout ends the session with its tokens, and the connections of its user. Whose session
+// it is says the cookie; without one there is nothing to end.
 func (a *API) logout(w http.ResponseWriter, r *http.Request) error {
-	if err := a.limits.allowDoor(); err != nil {
-		return err
-	}
 	setSession(w, r, "", -1)
-	cookie, err := r.Cookie(sessionCookie)
+	secret, user, err := a.session(r)
 	if err != nil {
-		w.WriteHeader(http.StatusNoContent)
-		return nil
-	}
-	user, err := store.SessionUser(r.Context(), a.cfg.Store.DB, cookie.Value)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-	case err != nil:
 		return err
-	default:
-		if err := store.EndSession(r.Context(), a.cfg.Store.DB, cookie.Value); err != nil {
+	}
+	if user != "" {
+		if err := store.EndSession(r.Context(), a.cfg.Store.DB, store.SessionID(secret)); err != nil {
 			return err
 		}
+		// After the session: a device that comes back with one of its tokens is refused.
 		a.cfg.Hub.Disconnect(user, "logged out")
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -1,9 +1,14 @@
 package api
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -57,7 +62,7 @@ func TestLogin(t *testing.T) {
 		if left := time.Until(g.ExpiresAt); g.User != "carla" || left > 5*time.Minute || left < 4*time.Minute {
 			s.Errorf("got %+v", g)
 		}
-		auth, err := Auth(testSecret, "token")
+		auth, err := NewAuth(s.store, testSecret, "token")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,8 +129,13 @@ func TestSession(t *testing.T) {
 // Without a good token no route does anything.
 func TestTokens(t *testing.T) {
 	s := newSite(t, open(t), nil)
-	good := jwt.RegisteredClaims{Issuer: issuer, Audience: jwt.ClaimStrings{audience}, Subject: "anna", ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))}
-	sign := func(key []byte, change func(c *jwt.RegisteredClaims)) string {
+	type claims struct {
+		jwt.RegisteredClaims
+		Session string `json:"sid"`
+	}
+	good := claims{jwt.RegisteredClaims{Issuer: issuer, Audience: jwt.ClaimStrings{audience}, Subject: "anna", ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))},
+		store.SessionID(s.login("anna").Value)}
+	sign := func(key []byte, change func(c *claims)) string {
 		c := good
 		change(&c)
 		token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(key)
@@ -134,14 +144,16 @@ func TestTokens(t *testing.T) {
 		}
 		return token
 	}
-	nothing := func(*jwt.RegisteredClaims) {}
+	nothing := func(*claims) {}
 	s.token["good"] = sign(testSecret, nothing)
 	s.must(200, nil, "good", "GET", "/api/bootstrap", nil)
 	bad := map[string]string{
 		"garbage":     "x",
 		"forged":      sign(make([]byte, 32), nothing),
-		"expired":     sign(testSecret, func(c *jwt.RegisteredClaims) { c.ExpiresAt = jwt.NewNumericDate(time.Now().Add(-time.Minute)) }),
-		"other issue": sign(testSecret, func(c *jwt.RegisteredClaims) { c.Issuer = "x" }),
+		"expired":     sign(testSecret, func(c *claims) { c.ExpiresAt = jwt.NewNumericDate(time.Now().Add(-time.Minute)) }),
+		"other issue": sign(testSecret, func(c *claims) { c.Issuer = "x" }),
+		"no session":  sign(testSecret, func(c *claims) { c.Session = "" }),
+		"bruno's":     sign(testSecret, func(c *claims) { c.Session = store.SessionID(s.login("bruno").Value) }),
 	}
 	for name, token := range bad {
 		s.token[name] = token
@@ -192,13 +204,124 @@ func TestLimits(t *testing.T) {
 	s.must(200, nil, "bruno", "GET", "/api/bootstrap", nil) // each has their own
 	refused = 0
 	for range 2 * doorBurst {
-		if resp, _ := s.post("/api/token", "", ""); resp.StatusCode == 429 {
+		if resp, _ := s.post("/api/login", "", `{"user":"Nobody"}`); resp.StatusCode == 429 {
 			refused++
 		}
 	}
 	if refused == 0 {
-		s.Errorf("of %d renewals at once none was refused", 2*doorBurst)
+		s.Errorf("of %d logins at once none was refused", 2*doorBurst)
 	}
+}
+
+// What strangers without a session do at /api/token and /api/logout keeps nobody out.
+func TestStrangersAtTheDoor(t *testing.T) {
+	s := newSite(t, open(t), nil)
+	c := s.login("anna")
+	for i := range 2 * doorBurst {
+		path := []string{"/api/token", "/api/logout"}[i%2]
+		if resp, _ := s.post(path, fmt.Sprint("x", i), ""); resp.StatusCode != []int{401, 204}[i%2] {
+			s.Fatalf("%s: got %d", path, resp.StatusCode)
+		}
+	}
+	for _, path := range []string{"/api/token", "/api/logout"} {
+		if resp, text := s.post(path, c.Value, ""); resp.StatusCode >= 400 {
+			s.Errorf("%s: got %d %s", path, resp.StatusCode, text)
+		}
+	}
+}
+
+// New names cost a user each, and are slower to be had than logins.
+func TestNewcomers(t *testing.T) {
+	s := newSite(t, open(t), nil)
+	made := 0
+	for i := range newBurst + 20 {
+		if resp, _ := s.post("/api/login", "", fmt.Sprintf(`{"user":"new-%d"}`, i)); resp.StatusCode == 200 {
+			made++
+		}
+	}
+	if n, err := store.Users(t.Context(), s.store.DB); err != nil || n != made+2 || made == newBurst+20 {
+		s.Errorf("%d of %d logins made %d users, %v", made, newBurst+20, n-2, err)
+	}
+	s.login("new-0") // is there
+}
+
+// A logout ends the session's tokens, for the API and for the hub, and no other session's.
+func TestLogoutEndsTokens(t *testing.T) {
+	each(t, func(s *site) {
+		auth, err := NewAuth(s.store, testSecret, "-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var g grant
+		resp, text := s.post("/api/login", "", `{"user":"carla"}`)
+		if err := json.Unmarshal([]byte(text), &g); err != nil {
+			t.Fatal(err)
+		}
+		s.token["second"] = g.Token
+		s.must(200, nil, "second", "GET", "/api/bootstrap", nil)
+		s.post("/api/logout", resp.Cookies()[0].Value, "")
+		s.refuses(401, "Authorization", "second", "GET", "/api/bootstrap", nil)
+		if _, err := auth.AuthenticateToken(t.Context(), g.Token); !errors.Is(err, usercast.ErrTokenInvalid) {
+			s.Errorf("the hub: got %v, want %v", err, usercast.ErrTokenInvalid)
+		}
+		s.must(200, nil, "anna", "GET", "/api/bootstrap", nil)
+		s.store.DB.Close()
+		if _, err := auth.AuthenticateToken(t.Context(), s.token["anna"]); !errors.Is(err, usercast.ErrUnavailable) {
+			s.Errorf("without the database: got %v, want %v", err, usercast.ErrUnavailable)
+		}
+		s.refuses(503, "", "anna", "GET", "/api/bootstrap", nil)
+	})
+}
+
+// However many requests a user sends at once, few are answered at the same time, and one
+// writes. The others wait for their turn.
+func TestAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimits()
+		var inside, most, done, refused int
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		for range userBurst {
+			all.Go(func() {
+				leave, err := l.enter(t.Context(), "anna")
+				mu.Lock()
+				if err != nil {
+					refused++
+					mu.Unlock()
+					return
+				}
+				inside++
+				most, done = max(most, inside), done+1
+				mu.Unlock()
+				time.Sleep(time.Second)
+				mu.Lock()
+				inside--
+				mu.Unlock()
+				leave()
+			})
+		}
+		all.Wait()
+		// 8 each second; after 10 seconds those that still wait are refused.
+		if most != userAtOnce || done < 10*userAtOnce || done > 11*userAtOnce || done+refused != userBurst {
+			t.Errorf("%d at once, %d answered and %d refused", most, done, refused)
+		}
+		first, err := l.write(t.Context(), "anna")
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := l.write(t.Context(), "bruno")
+		if err != nil {
+			t.Fatal(err)
+		}
+		other()
+		time.AfterFunc(5*time.Second, first)
+		at := time.Now()
+		if second, err := l.write(t.Context(), "anna"); err != nil || time.Since(at) != 5*time.Second {
+			t.Errorf("the second write began after %v, %v; want 5s", time.Since(at), err)
+		} else {
+			second()
+		}
+	})
 }
 
 func TestNoRoute(t *testing.T) {

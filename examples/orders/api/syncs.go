@@ -36,7 +36,7 @@ func (a *API) startSync(w http.ResponseWriter, r *http.Request, user string) err
 	if err != nil {
 		return err
 	}
-	return a.enqueue(w, r, nil, errSyncing, func(context.Context, *sql.Tx) (jobs.Request, error) {
+	return a.enqueue(w, r, user, nil, errSyncing, func(context.Context, *sql.Tx) (jobs.Request, error) {
 		return jobs.Request{
 			UserID: user, Type: jobs.SyncJob(kind), EntityID: string(kind), EntityName: string(kind), Args: jobs.NoteArgs{Note: note}, Device: deviceOf(r),
 		}, nil

@@ -44,8 +44,9 @@
 // On SQLite each poll is a write that finds nothing, and takes the one write lock for
 // some microseconds: riversqlite held up with 8 writers beside it and no SQLITE_BUSY,
 // because transactions begin as writers (_txlock=immediate) and wait for each other
-// (busy_timeout). What did not hold up is that wait: see the type writer. Its own documentation advises a pool of one connection instead, which
-// with emit.Tx would deadlock wherever a transaction is open while another query waits.
+// (busy_timeout). What did not hold up is that wait: see [store.Store.LockWrites]. River's
+// own documentation advises a pool of one connection instead, which with emit.Tx would
+// deadlock wherever a transaction is open while another query waits.
 //
 // # Bounds
 //

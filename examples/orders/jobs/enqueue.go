@@ -143,11 +143,22 @@ func (r *Runner) Retry(ctx context.Context, userID, jobID, device string) (newID
 
 // inTx is emit.Tx, again where the database had to choose between two.
 func (r *Runner) inTx(ctx context.Context, fn func(tx *sql.Tx, out *emit.Outbox) error) error {
-	if err := r.writer.take(ctx); err != nil {
-		return err
+	unlock, err := r.cfg.Store.LockWrites(ctx)
+	if err != nil {
+		return fmt.Errorf("jobs: %w", err)
 	}
-	defer r.writer.give()
+	defer unlock()
 	return emit.Tx(ctx, r.cfg.Store.DB, r.cfg.Hub, &emit.TxOptions{Retry: emit.Conflict}, fn)
+}
+
+// write runs a statement on the database itself and returns how many rows it met.
+func (r *Runner) write(ctx context.Context, query string, args ...any) (int64, error) {
+	unlock, err := r.cfg.Store.LockWrites(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("jobs: %w", err)
+	}
+	defer unlock()
+	return execCount(ctx, r.cfg.Store.DB, query, args...)
 }
 
 // broadcast sends an event, or collects it.

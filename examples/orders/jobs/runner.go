@@ -93,13 +93,12 @@ func (p pace) orDefault() pace {
 // A Runner has a queue and runs it. Several, in one process or many, may run the same
 // queue. All methods are safe for concurrent use.
 type Runner struct {
-	cfg    Config
-	pace   pace
-	name   string // who claims
-	clock  string // the database's
-	turns  *turns
-	writer writer
-	tell   *emit.JobRunner
+	cfg   Config
+	pace  pace
+	name  string // who claims
+	clock string // the database's
+	turns *turns
+	tell  *emit.JobRunner
 
 	mu       sync.Mutex
 	started  bool
@@ -141,7 +140,7 @@ func New(cfg Config) (*Runner, error) {
 	if cfg.kinds == nil {
 		cfg.kinds = kinds
 	}
-	r := &Runner{cfg: cfg, pace: cfg.pace.orDefault(), name: store.NewID(), clock: clock(cfg.Store.Dialect), writer: newWriter(cfg.Store.Dialect), live: make(map[string]*run)}
+	r := &Runner{cfg: cfg, pace: cfg.pace.orDefault(), name: store.NewID(), clock: clock(cfg.Store.Dialect), live: make(map[string]*run)}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	var err error
 	if r.turns, err = newTurns(cfg.Store, cfg.Workers, quiet(cfg.Logger), r.take); err != nil {

@@ -43,10 +43,11 @@ func (r *Runner) renew(ctx context.Context) error {
 	if len(runs) == 0 {
 		return nil
 	}
-	if err := r.writer.take(ctx); err != nil {
-		return fmt.Errorf("%w: leases not renewed", err)
+	unlock, err := r.cfg.Store.LockWrites(ctx)
+	if err != nil {
+		return fmt.Errorf("jobs: leases not renewed: %w", err)
 	}
-	defer r.writer.give()
+	defer unlock()
 	asked := time.Now()
 	rows, err := r.cfg.Store.DB.QueryContext(ctx, `UPDATE jobs SET lease_until = `+r.clock+` + $2 WHERE owner = $1 AND `+isRunning+`
 		RETURNING id, claims, cancel`, r.name, r.pace.lease.Microseconds())

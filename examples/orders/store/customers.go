@@ -15,10 +15,10 @@ func scanCustomer(row scanner) (c events.Customer, err error) {
 	return c, err
 }
 
-// Customers returns the user's customers by their names, at most [MaxList].
+// Customers returns the user's customers by their names, at most [MaxCustomers].
 func Customers(ctx context.Context, q Querier, user string) ([]events.Customer, error) {
 	return list(ctx, q, scanCustomer, `SELECT `+customerColumns+` FROM customers WHERE user_name = $1
-		ORDER BY name, id LIMIT $2`, user, MaxList)
+		ORDER BY name, id LIMIT $2`, user, MaxCustomers)
 }
 
 // CustomerByID returns a customer. The error wraps [ErrNotFound].

@@ -255,7 +255,7 @@ func TestSessions(t *testing.T) {
 		}
 		secret := must(store.AddSession(ctx, s.DB, "anna", time.Hour))(t)
 		other := must(store.AddSession(ctx, s.DB, "bruno", time.Hour))(t)
-		if user := must(store.SessionUser(ctx, s.DB, secret))(t); user != "anna" {
+		if user := must(store.SessionUser(ctx, s.DB, store.SessionID(secret)))(t); user != "anna" {
 			t.Errorf("got %q", user)
 		}
 		var stored int
@@ -264,17 +264,17 @@ func TestSessions(t *testing.T) {
 			t.Error("the secret itself is in the table")
 		}
 		ended := must(store.AddSession(ctx, s.DB, "anna", -time.Second))(t)
-		_, err := store.SessionUser(ctx, s.DB, ended)
+		_, err := store.SessionUser(ctx, s.DB, store.SessionID(ended))
 		wantErr(t, "a session that has ended", err, store.ErrNotFound)
-		ok(t, store.EndSession(ctx, s.DB, secret))
-		_, err = store.SessionUser(ctx, s.DB, secret)
+		ok(t, store.EndSession(ctx, s.DB, store.SessionID(secret)))
+		_, err = store.SessionUser(ctx, s.DB, store.SessionID(secret))
 		wantErr(t, "after the logout", err, store.ErrNotFound)
-		must(store.SessionUser(ctx, s.DB, other))(t)
+		must(store.SessionUser(ctx, s.DB, store.SessionID(other)))(t)
 		var newest string
 		for range store.MaxSessions + 3 {
 			newest = must(store.AddSession(ctx, s.DB, "anna", time.Hour))(t)
 		}
-		must(store.SessionUser(ctx, s.DB, newest))(t)
+		must(store.SessionUser(ctx, s.DB, store.SessionID(newest)))(t)
 		ok(t, s.DB.QueryRowContext(ctx, `SELECT count(*) FROM sessions WHERE user_name = 'anna'`).Scan(&stored))
 		if stored != store.MaxSessions {
 			t.Errorf("got %d sessions, want %d", stored, store.MaxSessions)

@@ -14,7 +14,7 @@ var schema = []string{
 		created_at            BIGINT NOT NULL,
 		notification_revision BIGINT NOT NULL DEFAULT 0
 	)`,
-	// id is a hash: who reads the table cannot be its users.
+	// id is a hash: who reads the table cannot renew its users' tokens.
 	`CREATE TABLE IF NOT EXISTS sessions (
 		id         TEXT PRIMARY KEY,
 		user_name  TEXT NOT NULL REFERENCES users (name),

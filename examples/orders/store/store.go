@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -42,8 +43,9 @@ const (
 	MaxHistory       = 20_000
 	MaxNotifications = 100
 	MaxSessions      = 20
-	// MaxList bounds every list, in rows.
-	MaxList = 500
+	// MaxList bounds every list, in rows, but that of customers: an order may be for any.
+	MaxList      = 500
+	MaxCustomers = 3000
 )
 
 // Dialect is the kind of a database.
@@ -59,6 +61,8 @@ const (
 type Store struct {
 	DB      *sql.DB
 	Dialect Dialect
+
+	writes chan struct{} // of one, on SQLite: see LockWrites
 }
 
 // A Querier runs statements: a *sql.DB, *sql.Tx or *sql.Conn.
@@ -91,7 +95,11 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 		if err != nil {
 			return nil, fmt.Errorf("store: %w", err)
 		}
+		if err := makePrivate(path); err != nil {
+			return nil, fmt.Errorf("store: %w", err)
+		}
 		source = sqliteSource(path)
+		s.writes = make(chan struct{}, 1)
 	}
 	db, err := sql.Open(driver, source)
 	if err != nil {
@@ -104,6 +112,16 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
+}
+
+// makePrivate makes the file, if it is not there, for the eyes of its owner only: it has
+// the key that signs tokens. The files that SQLite puts beside it are as private.
+func makePrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // sqliteSource says how a file is opened. Transactions take the write lock when they

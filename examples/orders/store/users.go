@@ -30,24 +30,25 @@ func AddSession(ctx context.Context, q Querier, user string, life time.Duration)
 		return "", err
 	}
 	_, err = exec(ctx, q, `INSERT INTO sessions (id, user_name, created_at, expires_at) VALUES ($1, $2, $3, $4)`,
-		sessionID(secret), user, at.UnixMicro(), at.Add(life).UnixMicro())
+		SessionID(secret), user, at.UnixMicro(), at.Add(life).UnixMicro())
 	return secret, err
 }
 
-// SessionUser returns whose session a secret is. The error wraps [ErrNotFound], also
-// when the session has ended.
-func SessionUser(ctx context.Context, q Querier, secret string) (string, error) {
-	return one(ctx, q, scanID, `SELECT user_name FROM sessions WHERE id = $1 AND expires_at > $2`, sessionID(secret), now().UnixMicro())
+// SessionUser returns whose session an ID is. The error wraps [ErrNotFound], also when the
+// session has ended.
+func SessionUser(ctx context.Context, q Querier, id string) (string, error) {
+	return one(ctx, q, scanID, `SELECT user_name FROM sessions WHERE id = $1 AND expires_at > $2`, id, now().UnixMicro())
 }
 
 // EndSession ends a session, if there is one.
-func EndSession(ctx context.Context, q Querier, secret string) error {
-	_, err := exec(ctx, q, `DELETE FROM sessions WHERE id = $1`, sessionID(secret))
+func EndSession(ctx context.Context, q Querier, id string) error {
+	_, err := exec(ctx, q, `DELETE FROM sessions WHERE id = $1`, id)
 	return err
 }
 
-// sessionID is what the table knows of a secret.
-func sessionID(secret string) string {
+// SessionID returns the ID of the session that a secret is for: a hash, which the table and
+// tokens have instead of it.
+func SessionID(secret string) string {
 	sum := sha256.Sum256([]byte(secret))
 	return hex.EncodeToString(sum[:])
 }
