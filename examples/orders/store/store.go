@@ -25,6 +25,8 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	_ "modernc.org/sqlite"             // the driver "sqlite"
+
+	"github.com/usercast-go/usercast/emit"
 )
 
 var (
@@ -108,6 +110,9 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	db.SetMaxOpenConns(maxConns)
 	db.SetMaxIdleConns(maxConns) // connections are dear: both drivers prepare statements by connection
 	s.DB = db
+	if err := s.useWAL(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	if err := s.Migrate(ctx, schema...); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -130,11 +135,32 @@ func makePrivate(path string) error {
 func sqliteSource(path string) string {
 	pragmas := url.Values{"_txlock": {"immediate"}, "_pragma": {
 		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), // first: the next one may wait already
-		"journal_mode(WAL)",
 		"synchronous(NORMAL)", // a commit survives the process; the last ones may not survive the machine
 		"foreign_keys(1)",
 	}}
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: pragmas.Encode()}).String()
+}
+
+// useWAL has SQLite read while it writes, which its file remembers. Where several processes
+// do so at once with a new file, one is told at once that it is busy, however patient it
+// says it is: SQLite does not wait for a lock that it wants more of. So this waits.
+func (s *Store) useWAL(ctx context.Context) error {
+	if s.Dialect != SQLite {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, busyTimeout)
+	defer cancel()
+	for {
+		_, err := s.DB.ExecContext(ctx, `PRAGMA journal_mode = WAL`)
+		if err == nil || !emit.Conflict(err) {
+			return err
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("store: %w", err)
+		}
+	}
 }
 
 // Close closes the database.

@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,5 +86,27 @@ func TestFileIsPrivate(t *testing.T) {
 		if mode := info.Mode().Perm(); mode != 0o600 {
 			t.Errorf("%s has mode %v, want 0600", filepath.Base(name), mode)
 		}
+	}
+}
+
+// Processes that start at once with a new file all get it: SQLite tells some at once that it
+// is busy.
+func TestOpenAtOnce(t *testing.T) {
+	for i := range 100 {
+		path := filepath.Join(t.TempDir(), fmt.Sprint(i, ".db"))
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				s, err := Open(context.Background(), path)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
 	}
 }
