@@ -44,8 +44,9 @@ Usage: orders [flags]
 const usageEnd = `
 Environment:
   %s
-    	secret that signs tokens, at least %d bytes. Without it the database keeps
-    	a random one, so that sessions survive a restart
+    	secret that signs tokens, at least %d bytes, together with a random one that
+    	the database keeps. Without it that one does, and who reads the database can
+    	sign; sessions survive a restart in both cases
   %s
     	token for operators. With it "usercast tail" and its like work on
     	http://ADDR/admin/usercast/; see usercast.Admin
