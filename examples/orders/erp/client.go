@@ -67,7 +67,7 @@ type Client struct {
 func NewClient(url string) *Client {
 	return &Client{url: url, http: &http.Client{Transport: &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-		MaxIdleConnsPerHost: 32,
+		MaxIdleConnsPerHost: 128,              // as many jobs as run at once
 		IdleConnTimeout:     30 * time.Second, // less than the ERP's
 	}}}
 }
@@ -77,7 +77,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // A Session is what a job does in the ERP. It is a plain value.
 type Session struct {
-	// Job is its ID: what is written twice with the same ID is written once.
+	// Job is its ID, by which a #flaky one is known.
 	Job string
 	// User is whose data it is.
 	User string
@@ -96,10 +96,12 @@ func (c *Client) Screen(ctx context.Context, s Session) error {
 	return c.call(ctx, "screen", s.request(), nil)
 }
 
-// CreateOrder writes an order and returns its ID, the same for the same job.
-func (c *Client) CreateOrder(ctx context.Context, s Session, customerID string, totalCents int64, note string) (string, error) {
+// CreateOrder writes the user's order of a reference, of 1 to 256 bytes, and returns its
+// ID. Whoever writes it again, under the same reference, gets the same ID: it is the same
+// order, which then is as it was written last.
+func (c *Client) CreateOrder(ctx context.Context, s Session, reference, customerID string, totalCents int64, note string) (string, error) {
 	r := s.request()
-	r.CustomerID, r.TotalCents, r.Note = customerID, totalCents, note
+	r.Reference, r.CustomerID, r.TotalCents, r.Note = reference, customerID, totalCents, note
 	var got struct{ OrderID string }
 	err := c.call(ctx, "createOrder", r, &got)
 	return got.OrderID, err

@@ -20,10 +20,14 @@
 //
 // # What it remembers
 //
-// Writes may come twice, because a job runs again after a kill. The ID and the number of an
-// order are made of the seed and of the job's ID, so a second CreateOrder of one job is
-// the same order, even after a restart of the simulator. Edits and deletions are kept in
-// memory, for the syncs that follow: the newest 10,000, and none after a restart.
-// Lists are made of the seed alone: 2,000 customers, 3,000 orders, 4,000 products and
-// 8,000 prices, for each user the same.
+// Writes may come twice, because a job runs again after a kill, and another one may do
+// what a cancelled one had begun. An order belongs to the reference that it is created
+// with: its ID and its number are made of the seed, the user and the reference, so a second
+// CreateOrder of one reference is the same order, written anew, whichever job makes it and
+// even after a restart of the simulator. An edit or a deletion made twice is as one made once.
+//
+// Orders that were created, edits and deletions are kept in memory: the newest 10,000 of
+// orders and of customers, and none after a restart. Edits and deletions show in the syncs
+// that follow. Lists are made of the seed alone: 2,000 customers, 3,000 orders, 4,000
+// products and 8,000 prices, for each user the same; an order that was created is in none.
 package erp

@@ -37,7 +37,7 @@ func TestWritesComeTwice(t *testing.T) {
 	for i := range ids { // the second one is the simulator after a restart
 		c := newClient(t, Config{Seed: 7})
 		for range 2 {
-			id, err := c.CreateOrder(t.Context(), session(""), "C00001", 1200, "")
+			id, err := c.CreateOrder(t.Context(), session(""), "p1", "C00001", 1200, "")
 			if err != nil || id == "" {
 				t.Fatalf("got %q, %v", id, err)
 			}
@@ -47,13 +47,36 @@ func TestWritesComeTwice(t *testing.T) {
 			}
 			ids[i] = append(ids[i], id+" "+number)
 		}
-		other, err := c.CreateOrder(t.Context(), Session{Job: "j2", User: "anna"}, "C00001", 1200, "")
-		if err != nil || strings.HasPrefix(ids[i][0], other) {
-			t.Errorf("another job's order is %q, %v", other, err)
+		for what, other := range map[string]Session{"p2": session(""), "p1": {Job: "j1", User: "bruno"}} {
+			id, err := c.CreateOrder(t.Context(), other, what, "C00001", 1200, "")
+			if err != nil || strings.HasPrefix(ids[i][0], id) {
+				t.Errorf("%s of %s is the order %q, %v", what, other.User, id, err)
+			}
 		}
 	}
 	if got := append(ids[0], ids[1]...); got[0] != got[1] || got[0] != got[2] || got[0] != got[3] {
-		t.Errorf("one job made %q", got)
+		t.Errorf("one reference made %q", got)
+	}
+}
+
+// A reference has one order, whichever job writes it, and that is as it was written last.
+func TestOneOrderOfAReference(t *testing.T) {
+	w := newWorld(Config{Seed: 7})
+	first, err := w.createOrder(request{Job: "j1", User: "anna", Reference: "p1", CustomerID: "C00001", TotalCents: 1200, Note: "noon"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := w.createOrder(request{Job: "j2", User: "anna", Reference: "p1", CustomerID: "C00002", TotalCents: 900, Note: "evening"})
+	if err != nil || !reflect.DeepEqual(first, second) {
+		t.Errorf("got %v, then %v, %v", first, second, err)
+	}
+	if len(w.orders.values) != 1 {
+		t.Fatalf("the ERP has %d orders, want 1", len(w.orders.values))
+	}
+	for _, o := range w.orders.values {
+		if o.customerID != "C00002" || o.totalCents != 900 || o.note == nil || *o.note != "evening" {
+			t.Errorf("got %+v, want what was written last", o)
+		}
 	}
 }
 
@@ -130,7 +153,7 @@ func TestEdits(t *testing.T) {
 
 func TestTexts(t *testing.T) {
 	c := newClient(t, Config{MaxRows: 20, SlowFor: 400 * time.Millisecond})
-	create := func(s Session) error { _, err := c.CreateOrder(t.Context(), s, "C00001", 1, ""); return err }
+	create := func(s Session) error { _, err := c.CreateOrder(t.Context(), s, "p1", "C00001", 1, ""); return err }
 	wantError := func(what string, err, want error, public string) {
 		t.Helper()
 		if !errors.Is(err, want) || emit.PublicText(err) != public {
@@ -228,11 +251,17 @@ func TestRefuses(t *testing.T) {
 		}
 	}
 	c := newClient(t, Config{})
+	create := func(reference string) error {
+		_, err := c.CreateOrder(t.Context(), session(""), reference, "C00001", 1, "")
+		return err
+	}
 	for what, err := range map[string]error{
 		"no user":        c.Screen(t.Context(), Session{Job: "j"}),
 		"no job":         c.Screen(t.Context(), Session{User: "u"}),
 		"a long job":     c.Screen(t.Context(), Session{Job: strings.Repeat("j", 257), User: "u"}),
 		"a large text":   c.Screen(t.Context(), Session{Job: "j", User: "u", Text: strings.Repeat("x", maxBody)}),
+		"no reference":   create(""),
+		"a long one":     create(strings.Repeat("r", 257)),
 		"an unknown op":  c.call(t.Context(), "nothing", request{Job: "j", User: "u"}, nil),
 		"a large page":   c.call(t.Context(), "orders", request{Job: "j", User: "u", Limit: MaxPage + 1}, nil),
 		"a wrong offset": c.call(t.Context(), "orders", request{Job: "j", User: "u", Offset: -1}, nil),

@@ -42,7 +42,7 @@ func (cfg Config) check() error {
 
 // A request is a call of any kind.
 type request struct {
-	Job   string `json:"job"`  // whose call it is; a write of the same job is the same write
+	Job   string `json:"job"`  // whose call it is
 	User  string `json:"user"` // whose data it is
 	Text  string `json:"text"` // what may hold #fail and its like
 	Calls int    `json:"calls"`
@@ -53,6 +53,7 @@ type request struct {
 	Email string `json:"email,omitempty"`
 	Note  string `json:"note,omitempty"`
 
+	Reference  string `json:"reference,omitempty"` // what an order is created for
 	CustomerID string `json:"customerId,omitempty"`
 	TotalCents int64  `json:"totalCents,omitempty"`
 
@@ -62,12 +63,19 @@ type request struct {
 
 func (r request) check() error {
 	for _, f := range []struct{ name, value string }{{"job", r.Job}, {"user", r.User}} {
-		if f.value == "" || len(f.value) > 256 {
-			return fmt.Errorf("%s: %d bytes, want 1 to 256", f.name, len(f.value))
+		if err := checkID(f.name, f.value); err != nil {
+			return err
 		}
 	}
 	if r.Offset < 0 || r.Limit < 0 || r.Limit > MaxPage {
 		return fmt.Errorf("offset, limit: %d, %d: want an offset of 0 or more and a limit of at most %d", r.Offset, r.Limit, MaxPage)
+	}
+	return nil
+}
+
+func checkID(name, value string) error {
+	if value == "" || len(value) > 256 {
+		return fmt.Errorf("%s: %d bytes, want 1 to 256", name, len(value))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"encoding/binary"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -33,7 +34,11 @@ type world struct {
 	customers memory[Customer]
 }
 
+// An orderEdit is what was written of an order: all of one that was created, and what is
+// not as the seed has it of one of the lists.
 type orderEdit struct {
+	customerID    string
+	totalCents    int64
 	note          *string
 	sent, deleted bool
 }
@@ -51,11 +56,18 @@ func (w *world) hash(parts ...string) uint64 {
 	return binary.BigEndian.Uint64(sum[:])
 }
 
+// createOrder makes the order of a reference, or makes the one that is there anew.
 func (w *world) createOrder(r request) (any, error) {
+	if err := checkID("reference", r.Reference); err != nil {
+		return nil, &failure{http.StatusBadRequest, err.Error()}
+	}
 	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], w.hash("order", r.User, r.Job))
-	id := "N" + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:])
-	return map[string]string{"orderId": id}, nil
+	binary.BigEndian.PutUint64(b[:], w.hash("order", r.User, r.Reference))
+	r.ID = "N" + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:])
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.orders.put(r.key(), orderEdit{customerID: r.CustomerID, totalCents: r.TotalCents, note: &r.Note})
+	return map[string]string{"orderId": r.ID}, nil
 }
 
 func (w *world) orderNumber(r request) (any, error) {

@@ -64,6 +64,9 @@ func (r *Runner) cancelQueued(ctx context.Context, j *record) (bool, error) {
 		if n == 0 {
 			return errChanged
 		}
+		if err := prune(ctx, tx, j.user); err != nil {
+			return err
+		}
 		running := 0
 		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM jobs WHERE user_name = $1 AND `+isRunning, j.user).Scan(&running); err != nil {
 			return fmt.Errorf("jobs: %w", err)

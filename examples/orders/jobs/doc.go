@@ -21,8 +21,14 @@
 // process looks every second for leases that have run out and turns that got lost, and
 // gives them anew, so a process that is killed costs its jobs some seconds. The
 // job runs again under the same ID, from its beginning, after another JOB_STARTED; what it
-// writes into the ERP twice is written once. After three such ends it is JOB_FAILED
-// with "interrupted", in case it is the job that kills the process.
+// writes into the ERP a second time is there once: see [erp]. After three such ends it is
+// JOB_FAILED with "interrupted", in case it is the job that kills the process.
+//
+// Nothing is taken back from the ERP. A submission that is cancelled after its order was
+// saved there leaves it there; whatever submits the pending order again, a retry or the
+// user with other lines, meets the same order, because it is the pending order that the
+// ERP's order belongs to, not the job. If the pending order is deleted instead, the ERP
+// keeps its own.
 //
 // A process whose lease has run out stops its job, writes no end and tells none: each
 // claim has a number, which the end must still find in the row. An end that cannot be
@@ -51,7 +57,13 @@
 // # Bounds
 //
 // 100 jobs of a user that wait or run; 16 KiB of arguments and of result; 200 ended jobs
-// of a user are kept. Config.Workers jobs run at once in a process.
+// of a user are kept.
+//
+// Config.Workers jobs run at once in a process, one of each user. A job costs a goroutine
+// and a connection to the ERP while it waits for the ERP, so that number is large; the
+// connections of the store's pool, and on SQLite the one writer, are what jobs that write
+// share. Jobs that hang hold a worker until they time out: only as many users as there are
+// workers, all with a job that hangs, make the others wait, for a Config.Timeout at a time.
 //
 // # Locks
 //

@@ -167,11 +167,21 @@ func (run *run) close(ctx context.Context, tx *sql.Tx, box *emit.Outbox, to *tee
 	if n == 0 {
 		return errLost
 	}
-	if _, err := execCount(ctx, tx, `DELETE FROM jobs WHERE user_name = $1 AND id IN (SELECT id FROM jobs
-		WHERE user_name = $1 AND NOT (`+isActive+`) ORDER BY seq DESC LIMIT $2 OFFSET $3)`, run.user, maxEnded, maxEnded); err != nil {
+	if err := prune(ctx, tx, run.user); err != nil {
 		return err
 	}
 	return run.r.giveNext(ctx, tx, run.user)
+}
+
+// prune keeps the newest maxEnded of a user's ended jobs. The newest are those that have
+// ended last, not those that were asked for last: the job that ends in tx is one of
+// them, however many that came after it were cancelled while it ran. The caller has
+// locked the queue.
+func prune(ctx context.Context, tx *sql.Tx, user string) error {
+	_, err := execCount(ctx, tx, `DELETE FROM jobs WHERE user_name = $1 AND NOT (`+isActive+`) AND (updated_at, seq) <=
+		(SELECT updated_at, seq FROM jobs WHERE user_name = $1 AND NOT (`+isActive+`) ORDER BY updated_at DESC, seq DESC LIMIT 1 OFFSET $2)`,
+		user, maxEnded)
+	return err
 }
 
 // settle ends what the job worked on. A job that nobody comes back from must end

@@ -226,32 +226,6 @@ func (tx lossyTx) Commit() error {
 	return err
 }
 
-// Ended jobs are kept in a bounded number, those that wait all.
-func TestEndedJobsArePruned(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		storetest.User(t, s, "anna")
-		tp := &tape{}
-		b := newBench(t, s, tp, func(c *Config) {
-			c.kinds = fakes(func(context.Context, *run, *emit.Progress) (any, error) { return nil, nil }, "job")
-		})
-		id := b.enqueue(Request{UserID: "anna", Type: "job"})
-		for n := range maxEnded + 20 {
-			if _, err := s.DB.Exec(`INSERT INTO jobs (id, user_name, seq, type, entity_id, entity_name, args, status, created_at, updated_at)
-				VALUES ($1, 'anna', $2, 'job', '', '', '{}', 'completed', 0, 0)`, fmt.Sprint("x", n), -n-1); err != nil {
-				t.Fatal(err)
-			}
-		}
-		b.start().ended(id)
-		var n, newest int
-		if err := s.DB.QueryRow(`SELECT count(*), max(seq) FROM jobs`).Scan(&n, &newest); err != nil || n != maxEnded || newest < 1 {
-			t.Errorf("kept %d up to %d, %v; want %d with the newest", n, newest, err, maxEnded)
-		}
-		if j := b.job("anna", id); j.Status != Completed {
-			t.Errorf("got %+v", j)
-		}
-	})
-}
-
 // A young job waits until its JOB_QUEUED is out.
 func TestSettle(t *testing.T) {
 	s := storetest.Open(t, storetest.DSN(t, store.SQLite))

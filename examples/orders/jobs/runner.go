@@ -42,7 +42,7 @@ const (
 	maxLost   = 3   // claims that nobody came back from
 
 	defaultTimeout  = time.Minute
-	defaultWorkers  = 16
+	defaultWorkers  = 128 // they wait for the ERP nearly all of their time
 	maxWorkers      = 1000
 	defaultAttempts = 3
 )
@@ -59,7 +59,8 @@ type Config struct {
 	// not answer is JOB_FAILED with "timed out" after that long. A whole job may take ten
 	// times as long. 0: 1 minute.
 	Timeout time.Duration
-	// Workers is how many jobs run at once. 0: 16; at most 1,000.
+	// Workers is how many jobs run at once, those that wait for an ERP that does not
+	// answer among them. 0: 128; at most 1,000.
 	Workers int
 	// Backoff returns the pause after an attempt that failed, 1 for the first. nil: half
 	// a second, doubling.

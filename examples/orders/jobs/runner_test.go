@@ -119,6 +119,33 @@ func TestOrder(t *testing.T) {
 	})
 }
 
+// The jobs of many users that hang keep no other user's waiting.
+func TestManyHang(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		const hanging = 100
+		var g gateway
+		b := newBench(t, s, &tape{}, func(c *Config) {
+			c.kinds = fakes(g.work, "hangs")
+			c.kinds["job"] = fake(func(context.Context, *run, *emit.Progress) (any, error) { return nil, nil })
+			c.Timeout = time.Hour
+		}).start()
+		for u := range hanging {
+			user := fmt.Sprint("u", u)
+			storetest.User(t, s, user)
+			b.enqueue(Request{UserID: user, Type: "hangs"})
+		}
+		wantSoon(t, "all hang", func() bool {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return len(b.live) == hanging
+		})
+		storetest.User(t, s, "anna")
+		id := b.enqueue(Request{UserID: "anna", Type: "job"})
+		b.ended(id)
+		want(t, "another user's job", b.job("anna", id).Status, Completed)
+	})
+}
+
 // Two runners share the work of one database, and do nothing twice.
 func TestTwoRunners(t *testing.T) {
 	s := storetest.Open(t, storetest.DSN(t, store.PostgreSQL))

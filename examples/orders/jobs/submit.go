@@ -57,7 +57,7 @@ func submitOrder(ctx context.Context, run *run, p *emit.Progress) (any, error) {
 			case i < save:
 				err = c.Screen(ctx, s)
 			case i == save:
-				got.OrderID, err = c.CreateOrder(ctx, s, o.CustomerID, o.TotalCents, o.Note)
+				got.OrderID, err = c.CreateOrder(ctx, s, run.EntityID, o.CustomerID, o.TotalCents, o.Note)
 			default:
 				got.OrderNumber, err = c.OrderNumber(ctx, s, got.OrderID)
 			}
