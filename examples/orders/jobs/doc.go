@@ -62,7 +62,8 @@
 // Config.Workers jobs run at once in a process, one of each user. A job costs a goroutine
 // and a connection to the ERP while it waits for the ERP, so that number is large; the
 // connections of the store's pool, and on SQLite the one writer, are what jobs that write
-// share. Jobs that hang hold a worker until they time out: only as many users as there are
+// share. Syncs, which write most, write 4 chunks of rows at once in all, so that leases,
+// ends and requests do not wait behind hundreds. Jobs that hang hold a worker until they time out: only as many users as there are
 // workers, all with a job that hangs, make the others wait, for a Config.Timeout at a time.
 //
 // # Locks

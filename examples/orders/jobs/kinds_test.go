@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/usercast-go/usercast/examples/orders/erp"
 	"github.com/usercast-go/usercast/examples/orders/events"
 	"github.com/usercast-go/usercast/examples/orders/store"
 	"github.com/usercast-go/usercast/examples/orders/store/storetest"
@@ -198,6 +201,41 @@ func syncState(t *testing.T, s *store.Store, user, typ string) string {
 // orders is one order, number n.
 func orders(n int) []events.SubmittedOrder {
 	return []events.SubmittedOrder{{OrderID: fmt.Sprint("N", n), CustomerID: "K1", CustomerName: "Hotel Post", Status: events.OrderSubmitted}}
+}
+
+// However many syncs run, only some of them write at once.
+func TestSyncsWriteInTurn(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		var now, most, chunks atomic.Int64
+		upsert := func(context.Context, store.Querier, string, []erp.Price) error {
+			n := now.Add(1)
+			defer now.Add(-1)
+			for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+			}
+			chunks.Add(1)
+			time.Sleep(30 * time.Millisecond)
+			return nil
+		}
+		b := newBench(t, s, &tape{}, func(c *Config) {
+			c.kinds = map[string]kind{SyncPrices: syncWork[erp.Price]{events.SyncPrices, (*erp.Client).Prices, upsert}.kind()}
+			c.ERP = newERP(t, erp.Config{MaxRows: 300})
+		}).start()
+		var ids []string
+		for u := range 12 {
+			storetest.User(t, s, fmt.Sprint("u", u))
+			ids = append(ids, b.enqueue(Request{UserID: fmt.Sprint("u", u), Type: SyncPrices, EntityID: "prices"}))
+		}
+		for _, id := range ids {
+			want(t, "the end", b.ended(id).typ, "JOB_COMPLETED")
+		}
+		atOnce := int64(1) // SQLite has one writer
+		if s.Dialect == store.PostgreSQL {
+			atOnce = maxChunks
+		}
+		if most.Load() != atOnce || chunks.Load() < 12 {
+			t.Errorf("%d chunks, %d at once; want 12 or more, %d at once", chunks.Load(), most.Load(), atOnce)
+		}
+	})
 }
 
 // The percent of a sync is that of the attempt that goes on, and never stands when it is

@@ -40,6 +40,7 @@ const (
 	maxListed = 50
 	maxEnded  = 200 // ended jobs of a user that are kept
 	maxLost   = 3   // claims that nobody came back from
+	maxChunks = 4   // of syncs that are written at once, far fewer than the store has connections
 
 	defaultTimeout  = time.Minute
 	defaultWorkers  = 128 // they wait for the ERP nearly all of their time
@@ -101,6 +102,8 @@ type Runner struct {
 	turns *turns
 	tell  *emit.JobRunner
 
+	chunks chan struct{} // one for each chunk of a sync that is being written
+
 	mu       sync.Mutex
 	started  bool
 	stopping bool
@@ -141,7 +144,8 @@ func New(cfg Config) (*Runner, error) {
 	if cfg.kinds == nil {
 		cfg.kinds = kinds
 	}
-	r := &Runner{cfg: cfg, pace: cfg.pace.orDefault(), name: store.NewID(), clock: clock(cfg.Store.Dialect), live: make(map[string]*run)}
+	r := &Runner{cfg: cfg, pace: cfg.pace.orDefault(), name: store.NewID(), clock: clock(cfg.Store.Dialect),
+		chunks: make(chan struct{}, maxChunks), live: make(map[string]*run)}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	var err error
 	if r.turns, err = newTurns(cfg.Store, cfg.Workers, quiet(cfg.Logger), r.take); err != nil {

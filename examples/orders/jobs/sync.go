@@ -114,7 +114,7 @@ func (w syncWork[R]) pages(ctx context.Context, run *run, text string, report fu
 		for rows := page.Rows; len(rows) > 0; {
 			chunk := rows[:min(chunkRows, len(rows))]
 			rows = rows[len(chunk):]
-			err := run.r.inTx(ctx, func(tx *sql.Tx, _ *emit.Outbox) error { return w.upsert(ctx, tx, run.user, chunk) })
+			err := run.r.writeChunk(ctx, func(tx *sql.Tx, _ *emit.Outbox) error { return w.upsert(ctx, tx, run.user, chunk) })
 			if err != nil {
 				return synced{}, err
 			}
@@ -124,6 +124,19 @@ func (w syncWork[R]) pages(ctx context.Context, run *run, text string, report fu
 			return synced{Processed: offset, Total: total}, nil
 		}
 		report(offset, total, label)
+	}
+}
+
+// writeChunk writes rows of a sync, when fewer than maxChunks others are being written.
+// Without that bound a hundred syncs at once keep everybody else from the database: on a
+// slow machine leases were not renewed in time, and the syncs began anew for ever.
+func (r *Runner) writeChunk(ctx context.Context, write func(*sql.Tx, *emit.Outbox) error) error {
+	select {
+	case r.chunks <- struct{}{}:
+		defer func() { <-r.chunks }()
+		return r.inTx(ctx, write)
+	case <-ctx.Done():
+		return fmt.Errorf("jobs: waiting to write: %w", ctx.Err())
 	}
 }
 
