@@ -144,7 +144,9 @@ export function workOf(
   live: { jobId: string; progress: number; label: string } | undefined,
 ): Work | null {
   if (!jobId || (job && !isActive(job))) return null;
-  if (job?.status === "queued") return { jobId, label: "Waits for its turn", value: undefined };
+  // What has progress is under way, even if the list has not heard of its start.
+  if (job?.status === "queued" && live?.jobId !== jobId)
+    return { jobId, label: "Waits for its turn", value: undefined };
   if (job?.status === "retrying")
     return { jobId, label: `Tries again: ${job.error || "an attempt failed"}`, value: undefined };
   const known = live?.jobId === jobId ? live : job;

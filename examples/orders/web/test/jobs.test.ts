@@ -21,7 +21,11 @@ test("a bar shows the newest progress of its own job, and the list's where none 
 
 test("a job that waits has a bar without a figure, which says why", () => {
   const live = { jobId: "j", progress: 80, label: "Saving" };
-  expect(workOf("j", job("j"), live)).toEqual({ jobId: "j", label: "Waits for its turn", value: undefined });
+  const waits = { jobId: "j", label: "Waits for its turn", value: undefined };
+  expect(workOf("j", job("j"), undefined)).toEqual(waits);
+  expect(workOf("j", job("j"), { ...live, jobId: "before" })).toEqual(waits);
+  // The list has not heard that it began.
+  expect(workOf("j", job("j"), live)).toEqual({ jobId: "j", label: "Saving", value: 80 });
   const retrying = job("j", { status: "retrying", error: "no answer" });
   expect(workOf("j", retrying, live)).toEqual({ jobId: "j", label: "Tries again: no answer", value: undefined });
 });
