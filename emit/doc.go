@@ -38,6 +38,30 @@
 // response, broadcast without anyone thinking of it, and an event that fails is
 // logged and counted, never a failed request.
 //
+// # In the order of what happened
+//
+// A client may have a response before the request's events are sent, and change again
+// what it has just made: the event of the second change must not come first, or the older
+// of two states is what a device ends with. And a transaction that waited for the lock of
+// another may be done before the first one's goroutine has even heard of its commit. So
+// events stand in line, each user's in one of their own:
+//
+//   - those of a [Tx] from before its commit on. Whoever has seen what a transaction wrote,
+//     or has waited for its lock, is told of after it;
+//   - those of a request behind [Middleware] from before its response on. Whoever has the
+//     response is told of after it;
+//   - those of a Flush, of a [JobRunner] and of [InOrder] from the call on.
+//
+// What stands in line is sent before what stands behind it, by whoever sends first. So the
+// events of a transaction whose request is still busy may be sent before its response, if
+// another event of the same user is due. An event waits only for a commit that is under
+// way and for events that are being sent, and for a second at most; Stats.Overtaken counts
+// those that were not waited for any longer. What goes to the hub itself stands in no line.
+//
+// That is the order within one process. Where several write, or where a page also changes
+// its rows by responses, rows should carry a version or the time of their change, so that
+// a page never puts an older row in a newer one's place.
+//
 // # Many changes, long work
 //
 // A [Batch] makes one event of many changed rows. A [Progress] tells how far something
@@ -83,5 +107,7 @@
 //
 // All exported functions and methods are safe for concurrent use, as long as each
 // transaction is used by one goroutine at a time. Nothing but a Progress and a
-// JobRunner starts a timer or a goroutine. Nothing of the caller's runs under a lock.
+// JobRunner starts a goroutine or a timer that outlives its call. Nothing of the
+// caller's runs under a lock. An event may be sent by another goroutine than that which
+// collected it.
 package emit

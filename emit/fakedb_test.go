@@ -159,6 +159,9 @@ func (l *listener) Broadcast(user string, ev usercast.Event) error {
 			return err
 		}
 	}
+	if frozen, err := ev.Freeze(); err == nil {
+		ev = frozen
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.got = append(l.got, strings.TrimSuffix(fmt.Sprintf("%s %s %s", user, ev.Type, ev.Payload), " null"))
@@ -217,6 +220,7 @@ func since(before Stats) Stats {
 		Refused:   now.Refused - before.Refused,
 		Retries:   now.Retries - before.Retries,
 		Unknown:   now.Unknown - before.Unknown,
+		Overtaken: now.Overtaken - before.Overtaken,
 	}
 }
 

@@ -60,6 +60,7 @@ func (o *Outbox) release() []entry {
 	defer o.room.mu.Unlock()
 	o.held, o.ended = false, true
 	if o.parent == nil {
+		inLine.put(o.to, o.entries, o)
 		return nil
 	}
 	entries := o.entries
@@ -67,14 +68,33 @@ func (o *Outbox) release() []entry {
 	return entries
 }
 
+// queue puts the events in line, before the commit: whoever sees what it commits is told
+// of after it.
+func (o *Outbox) queue() {
+	o.room.mu.Lock()
+	defer o.room.mu.Unlock()
+	for i := range o.entries {
+		o.entries[i].seq = lastSeq.Add(1)
+	}
+	inLine.put(o.to, o.entries, nil)
+}
+
 // adopt takes what a transaction has committed, in whatever state the outbox is. Over
 // its bounds, or after its end, it does not wait for the response: what is committed is
-// sent now. Dropping it is no choice.
+// sent now. Dropping it is no choice. An outbox that waits for a Flush of its own stands
+// in no line meanwhile.
 func (o *Outbox) adopt(entries []entry) {
 	o.room.mu.Lock()
 	for i := range entries {
 		entries[i].committed = true
 		o.room.enter(&entries[i])
+		if !o.request {
+			inLine.leave(entries[i].place)
+			entries[i].place = nil
+		}
+	}
+	if o.request {
+		inLine.put(o.to, entries, o)
 	}
 	o.entries = append(o.entries, entries...)
 	now := o.ended || o.room.events > o.room.maxEvents || o.room.bytes > o.room.maxBytes
@@ -104,6 +124,9 @@ func (o *Outbox) moveTo(up *Outbox) (late []entry) {
 	if up.ended {
 		return entries
 	}
+	for i := range entries {
+		entries[i].seq = lastSeq.Add(1) // they come now to where they are
+	}
 	up.entries = append(up.entries, entries...)
 	return nil
 }
@@ -125,6 +148,10 @@ func (o *Outbox) close(failed bool) (waiting bool) {
 	if failed {
 		o.drop()
 	}
+	for i := range o.entries {
+		o.entries[i].committed = true
+	}
+	inLine.put(o.to, o.entries, o) // before the client has the response, and comes with the next request
 	return len(o.entries) > 0
 }
 
@@ -205,5 +232,6 @@ func above(ctx context.Context, to usercast.Broadcaster) (*Outbox, error) {
 
 // same says whether two broadcasters are one. Those that cannot be compared are not.
 func same(a, b usercast.Broadcaster) bool {
+	a, b = direct(a), direct(b)
 	return reflect.TypeOf(a) == reflect.TypeOf(b) && (a == nil || reflect.ValueOf(a).Comparable()) && a == b
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 
 	"github.com/usercast-go/usercast"
 )
@@ -15,7 +16,8 @@ import (
 // no job should fail of it.
 //
 // Flushes that overlap are one: the later returns at once, and the one under way sends
-// in its stead, so that the order holds. Flush waits for nothing but what it sends to.
+// in its stead, so that the order holds. Flush waits for what it sends to, and for at
+// most a second for earlier events of the same users: see the package documentation.
 // The outbox of an open transaction is not to be flushed: [ErrOpen].
 func (o *Outbox) Flush() error {
 	if !o.usable() {
@@ -33,22 +35,35 @@ func (o *Outbox) send(committedOnly bool) error {
 	finished := false
 	defer func() {
 		if !finished { // a Goexit in what it sends to: the next Flush goes on
-			counters.failed.Add(1)
 			o.stop()
 		}
 	}()
 	var unsent failures
 	for e, ok := o.next(); ok; e, ok = o.next() {
-		if err := o.deliver(&e); err != nil {
-			counters.failed.Add(1)
-			o.logUnsent("emit: event not sent", e.user, e.ev.Type, err)
+		if err := o.hand(&e); err != nil {
 			unsent.add(fmt.Errorf("emit: %s not sent: %w", e.ev.Type, err))
-			continue
 		}
-		counters.sent.Add(1)
 	}
 	finished = true
 	return unsent.err()
+}
+
+// hand sends an event that has been taken out. Its error is logged and counted.
+func (o *Outbox) hand(e *entry) (err error) {
+	finished := false
+	defer func() {
+		inLine.leave(e.place)
+		if err != nil || !finished {
+			counters.failed.Add(1)
+		} else {
+			counters.sent.Add(1)
+		}
+	}()
+	if err = o.deliver(e); err != nil {
+		o.logUnsent("emit: event not sent", e.user, e.ev.Type, err)
+	}
+	finished = true
+	return err
 }
 
 // stage moves what is to be sent behind what is being sent. start says that the
@@ -68,6 +83,7 @@ func (o *Outbox) stage(committedOnly bool) (start bool, err error) {
 		}
 	}
 	o.entries = stay
+	inLine.put(o.to, o.outgoing, o)
 	if o.sending || len(o.outgoing) == 0 {
 		return false, nil
 	}
@@ -75,20 +91,50 @@ func (o *Outbox) stage(committedOnly bool) (start bool, err error) {
 	return true, nil
 }
 
-// next takes the next event to send. If there is none, the caller is done: whoever
-// stages one from then on sends it.
+// next takes the next event to send, when all that stood before it in line is sent. If
+// there is none, the caller is done: whoever stages one from then on sends it.
 func (o *Outbox) next() (e entry, ok bool) {
+	for {
+		e, ok, earlier := o.take()
+		if earlier == nil {
+			return e, ok
+		}
+		inLine.makeWay(earlier, o.room.logger)
+	}
+}
+
+// take is next without waiting: if an event stands before the next one, both stay.
+func (o *Outbox) take() (e entry, ok bool, earlier *place) {
 	o.room.mu.Lock()
 	defer o.room.mu.Unlock()
 	if len(o.outgoing) == 0 {
 		o.outgoing, o.sending = nil, false
-		return entry{}, false
+		return entry{}, false, nil
 	}
 	e = o.outgoing[0]
+	if earlier = inLine.before(e.place); earlier != nil {
+		return e, false, earlier
+	}
 	o.outgoing[0] = entry{} // let go of the payload
 	o.outgoing = o.outgoing[1:]
 	o.room.leave(&e)
-	return e, true
+	return e, true, nil
+}
+
+// pull takes one event out for a goroutine that has to send it before its own.
+func (o *Outbox) pull(p *place) (e entry, ok bool) {
+	o.room.mu.Lock()
+	defer o.room.mu.Unlock()
+	for _, from := range []*[]entry{&o.outgoing, &o.entries} {
+		for i := range *from {
+			if e = (*from)[i]; e.place == p {
+				*from = slices.Delete(*from, i, i+1)
+				o.room.leave(&e)
+				return e, true
+			}
+		}
+	}
+	return entry{}, false
 }
 
 func (o *Outbox) stop() {
@@ -111,10 +157,7 @@ func (o *Outbox) deliver(e *entry) (err error) {
 	// No context: what is sent has happened, whether or not the request still lives.
 	switch e.kind {
 	case toMany:
-		if many, ok := o.to.(usercast.ManyBroadcaster); ok {
-			return many.BroadcastMany(context.Background(), e.users, e.ev)
-		}
-		return oneByOne(o.to, e)
+		return sendMany(context.Background(), o.to, e)
 	case toAll:
 		return o.to.(usercast.AllBroadcaster).BroadcastAll(context.Background(), e.ev) // it can: see collecting
 	default:
@@ -122,8 +165,14 @@ func (o *Outbox) deliver(e *entry) (err error) {
 	}
 }
 
-// oneByOne is BroadcastMany for what has none: each user once.
-func oneByOne(to usercast.Broadcaster, e *entry) error {
+// sendMany is BroadcastMany; for what has none, each user once.
+func sendMany(ctx context.Context, to usercast.Broadcaster, e *entry) error {
+	if many, ok := to.(usercast.ManyBroadcaster); ok {
+		return many.BroadcastMany(ctx, e.users, e.ev)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	var unsent failures
 	seen := make(map[string]struct{}, len(e.users))
 	for _, id := range e.users {

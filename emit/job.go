@@ -56,7 +56,8 @@ type Job struct {
 type JobConfig struct {
 	// Events are the types of event. Required; [DefineJobs] makes them.
 	Events JobEvents
-	// To takes the events. Required. It must not block: the job waits for it.
+	// To takes the events, in order with those of transactions and requests: see
+	// [InOrder]. Required. It must not block: the job waits for it.
 	To usercast.Broadcaster
 	// Before is called with every event before it is sent, once, to write down what it
 	// tells: whoever hears of it and asks then finds it. The events of a Run come one at
@@ -112,6 +113,7 @@ func NewJobRunner(cfg JobConfig) (*JobRunner, error) {
 	if cfg.To == nil {
 		return nil, configError("JobConfig.To", "missing; a hub takes events")
 	}
+	cfg.To = InOrder(cfg.To)
 	if cfg.MaxAttempts == 0 {
 		cfg.MaxAttempts = 1
 	}

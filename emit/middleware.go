@@ -14,6 +14,10 @@ import (
 // the data. A hijacked connection has the status that was written before, else it is
 // no failure.
 //
+// Events come in the order of what they tell of, also if a client sends its next request
+// the moment it has its response: see the package documentation. For that they may be sent
+// before the response, by a later request or transaction of the same user.
+//
 // Nothing that happens to an event changes the response. It is logged and counted.
 //
 // If there is something to send, the response is flushed first; a body of up to 2 KiB
@@ -46,6 +50,7 @@ func (cfg OutboxConfig) Middleware(to usercast.Broadcaster) func(http.Handler) h
 				return
 			}
 			out, resp := NewOutbox(to, cfg), &response{below: w, head: r.Method == http.MethodHead}
+			out.request = true
 			returned := false
 			defer func() {
 				if !returned && out.close(true) { // a panic goes on from here by itself

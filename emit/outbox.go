@@ -50,6 +50,7 @@ type Outbox struct {
 	outgoing []entry // what is being sent
 	sending  bool    // a goroutine is at outgoing
 	held     bool    // an open transaction decides, so nothing may be sent
+	request  bool    // of a request: what is committed is sent in any case
 	ended    bool
 	broken   error // a part could be neither kept nor undone
 }
@@ -72,7 +73,9 @@ type entry struct {
 	users     []string // of toMany
 	ev        usercast.Event
 	bytes     int
-	committed bool // a transaction's: it happened, whatever becomes of the request
+	committed bool   // it happened, whatever becomes of the request
+	seq       uint64 // when it came to be
+	place     *place // in line; nil as long as it may still be dropped
 }
 
 type kind uint8
@@ -92,7 +95,7 @@ func NewOutbox(to usercast.Broadcaster, cfg OutboxConfig) *Outbox {
 	if cfg.MaxBytes <= 0 {
 		cfg.MaxBytes = defaultMaxBytes
 	}
-	return &Outbox{to: to, room: &room{maxEvents: cfg.MaxEvents, maxBytes: cfg.MaxBytes, logger: cfg.Logger}}
+	return &Outbox{to: direct(to), room: &room{maxEvents: cfg.MaxEvents, maxBytes: cfg.MaxBytes, logger: cfg.Logger}}
 }
 
 // Broadcast collects an event for a user. The payload is marshalled now, so what
@@ -123,7 +126,7 @@ func (o *Outbox) BroadcastAll(ctx context.Context, ev usercast.Event) error {
 	err := ctx.Err()
 	if err == nil && o.usable() {
 		if _, ok := o.to.(usercast.AllBroadcaster); !ok {
-			err = fmt.Errorf("emit: %s: %T cannot broadcast to everyone: it has no method BroadcastAll", clip(ev.Type), o.to)
+			err = cannotAll(o.to, ev)
 		}
 	}
 	return o.collect(entry{kind: toAll, ev: ev}, err)
@@ -155,6 +158,7 @@ func (o *Outbox) drop() {
 	o.entries = slices.DeleteFunc(o.entries, func(e entry) bool {
 		if !e.committed {
 			o.room.leave(&e)
+			inLine.leave(e.place)
 			counters.discarded.Add(1)
 		}
 		return !e.committed
@@ -200,6 +204,7 @@ func (o *Outbox) add(e *entry) error {
 		return fmt.Errorf("%w: %s: %d more bytes than the %d of OutboxConfig.MaxBytes", ErrFull, e.ev.Type, r.bytes+e.bytes-r.maxBytes, r.maxBytes)
 	}
 	r.enter(e)
+	e.seq = lastSeq.Add(1)
 	o.entries = append(o.entries, *e)
 	counters.collected.Add(1)
 	return nil

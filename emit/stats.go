@@ -18,12 +18,13 @@ type Stats struct {
 	Refused   uint64 // events that no outbox took: bad ones, and ErrFull, ErrEnded, ErrNoOutbox
 	Retries   uint64 // transactions that were tried again
 	Unknown   uint64 // transactions that ended with ErrOutcomeUnknown
+	Overtaken uint64 // events that a later one of their user did not wait for any longer
 }
 
 // counters are the live values behind Stats, of the whole process: an event that
 // finds no outbox has nowhere else to be counted.
 var counters struct {
-	collected, sent, failed, discarded, refused, retries, unknown atomic.Uint64
+	collected, sent, failed, discarded, refused, retries, unknown, overtaken atomic.Uint64
 }
 
 // Counters returns a snapshot. The counters are read one after the other, so sums
@@ -37,6 +38,7 @@ func Counters() Stats {
 		Refused:   counters.refused.Load(),
 		Retries:   counters.retries.Load(),
 		Unknown:   counters.unknown.Load(),
+		Overtaken: counters.overtaken.Load(),
 	}
 }
 
@@ -54,6 +56,15 @@ func logUnsent(logger *slog.Logger, msg, user, typ string, err error, last bool)
 		attrs = append(attrs, slog.String("further", "counted only"))
 	}
 	logger.LogAttrs(context.Background(), slog.LevelError, msg, attrs...)
+}
+
+// logOvertaken logs that an event of a user is sent before an earlier one.
+func logOvertaken(logger *slog.Logger, user string) {
+	if logger == nil {
+		logger = slog.Default()
+	}
+	logger.LogAttrs(context.Background(), slog.LevelWarn, "emit: event sent before an earlier one, whose commit hangs",
+		slog.String("user_id", clip(user)), slog.Duration("waited", patience))
 }
 
 // clip bounds a name in a log: what is refused may be of any size.

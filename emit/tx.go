@@ -69,6 +69,9 @@ type Transaction interface {
 //   - to an outbox, if to is one. If that belongs to an open transaction itself, they
 //     share its fate, else it sends them by its next Flush and never discards them.
 //
+// The events of a user come in the order of commits: before those of a transaction that
+// has seen what this one wrote. See the package documentation.
+//
 // An event that cannot be sent is logged and counted; Tx returns nil all the same,
 // because the data is committed. The errors are those of fn and of the database, and
 // [ErrCommit] with [ErrOutcomeUnknown] if the answer to the commit never came: then
@@ -172,6 +175,9 @@ func attempt[T Transaction](ctx context.Context, begin func(context.Context) (T,
 	if err != nil {
 		settled = true
 		return undo(ctx, tx, out, err, false)
+	}
+	if !out.isPart() {
+		out.queue()
 	}
 	if err = tx.Commit(ctx); err != nil {
 		settled = true
