@@ -64,7 +64,7 @@ func TestCancelFirst(t *testing.T) {
 		tp := &tape{}
 		b := newBench(t, s, tp, func(c *Config) {
 			c.pace = noTicks
-			c.pace.settle = time.Second // its turn has come, and waits
+			c.pace.pause = time.Second // its turn has come, and waits
 			c.kinds = fakes(func(context.Context, *run, *emit.Progress) (any, error) { return nil, nil }, "job")
 		}).start()
 		first, second := b.enqueue(Request{UserID: "anna", Type: "job"}), b.enqueue(Request{UserID: "anna", Type: "job"})

@@ -43,9 +43,10 @@
 // # Databases
 //
 // River polls every 100 ms (database/sql cannot listen), so a job begins 50 ms after
-// its request on average. A job that is younger than 50 ms waits that long, so that its
-// JOB_QUEUED, which goes out after the response, is there before JOB_STARTED; if the
-// response takes longer, it is not, and devices find the row's status by their next fetch.
+// its request on average, and may well begin before that request's response is out.
+// Its JOB_QUEUED comes before JOB_STARTED all the same: see [emit.InOrder]. That holds
+// within a process. If another one takes the job, a response that is slow may still make
+// JOB_QUEUED come late, and pages bear it.
 //
 // On SQLite each poll is a write that finds nothing, and takes the one write lock for
 // some microseconds: riversqlite held up with 8 writers beside it and no SQLITE_BUSY,

@@ -119,7 +119,7 @@ func (run *run) tryEnd(ctx context.Context, out outcome, back bool, before *tee)
 		if found, findErr := run.isWritten(ctx, out.status); findErr != nil {
 			return findErr
 		} else if found {
-			before.replay(r.cfg.Hub)
+			before.replay(r.hub)
 			err = nil
 		}
 	}

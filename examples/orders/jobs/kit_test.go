@@ -110,10 +110,10 @@ func isLast(typ string) bool {
 }
 
 // quick is a pace for tests.
-var quick = pace{lease: 4 * time.Second, tick: 100 * time.Millisecond, settle: 20 * time.Millisecond, end: 3 * time.Second}
+var quick = pace{lease: 4 * time.Second, tick: 100 * time.Millisecond, end: 3 * time.Second}
 
 // noTicks is a pace at which nothing is found by looking: every turn has to be given.
-var noTicks = pace{lease: time.Minute, tick: time.Hour, settle: quick.settle, end: quick.end}
+var noTicks = pace{lease: time.Minute, tick: time.Hour, end: quick.end}
 
 // A bench is a runner with all that it needs.
 type bench struct {

@@ -71,17 +71,14 @@ func (r *Runner) claim(jobID string) (*record, error) {
 	ctx, cancel := context.WithTimeout(r.ctx, 2*queryTimeout)
 	defer cancel()
 	var user string
-	var created int64
-	err := r.cfg.Store.DB.QueryRowContext(ctx, `SELECT user_name, created_at FROM jobs WHERE id = $1`, jobID).Scan(&user, &created)
+	err := r.cfg.Store.DB.QueryRowContext(ctx, `SELECT user_name FROM jobs WHERE id = $1`, jobID).Scan(&user)
 	if isNoRows(err) {
 		return nil, nil // so long ago that it is not kept
 	}
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
-	if young := r.pace.settle - time.Since(time.UnixMicro(created)); young > 0 {
-		time.Sleep(min(young, r.pace.settle)) // see the package's documentation
-	}
+	time.Sleep(r.pace.pause)
 	var j *record
 	err = r.inTx(ctx, func(tx *sql.Tx, _ *emit.Outbox) error {
 		if _, err := lockQueue(ctx, tx, user); err != nil {
@@ -168,7 +165,7 @@ func (run *run) Broadcast(userID string, ev usercast.Event) error {
 	if run.lost.Load() {
 		return errLost
 	}
-	return run.r.cfg.Hub.Broadcast(userID, ev)
+	return run.r.hub.Broadcast(userID, ev)
 }
 
 // A gate stands before the hub and lets through of a job what is written down, or about
@@ -193,7 +190,7 @@ func (g gate) Broadcast(userID string, ev usercast.Event) error {
 	case emit.JobRetrying:
 		id, last = p.JobID, false
 	default:
-		return g.r.cfg.Hub.Broadcast(userID, ev)
+		return g.r.hub.Broadcast(userID, ev)
 	}
 	run := g.r.running(id)
 	switch {
@@ -202,7 +199,7 @@ func (g gate) Broadcast(userID string, ev usercast.Event) error {
 	case last && !run.ended.Load(), !last && run.lost.Load():
 		return nil // given back, or lost: whoever is next tells it
 	}
-	return g.r.cfg.Hub.Broadcast(userID, ev)
+	return g.r.hub.Broadcast(userID, ev)
 }
 
 func (r *Runner) running(jobID string) *run {

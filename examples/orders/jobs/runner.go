@@ -76,7 +76,7 @@ type Config struct {
 // pace is how fast things happen. Tests have less time.
 type pace struct {
 	lease, tick time.Duration // 0: 5 s, 1 s
-	settle      time.Duration // 0: 50 ms
+	pause       time.Duration // between a turn and its claim. 0: none
 	end         time.Duration // 0: 15 s
 }
 
@@ -84,7 +84,7 @@ func (p pace) orDefault() pace {
 	for _, f := range []struct {
 		value *time.Duration
 		def   time.Duration
-	}{{&p.lease, 5 * time.Second}, {&p.tick, time.Second}, {&p.settle, 50 * time.Millisecond}, {&p.end, 15 * time.Second}} {
+	}{{&p.lease, 5 * time.Second}, {&p.tick, time.Second}, {&p.end, 15 * time.Second}} {
 		if *f.value == 0 {
 			*f.value = f.def
 		}
@@ -100,6 +100,7 @@ type Runner struct {
 	name  string // who claims
 	clock string // the database's
 	turns *turns
+	hub   usercast.Broadcaster // in order: a job may be taken before the request that queued it is over
 	tell  *emit.JobRunner
 
 	chunks chan struct{} // one for each chunk of a sync that is being written
@@ -144,7 +145,7 @@ func New(cfg Config) (*Runner, error) {
 	if cfg.kinds == nil {
 		cfg.kinds = kinds
 	}
-	r := &Runner{cfg: cfg, pace: cfg.pace.orDefault(), name: store.NewID(), clock: clock(cfg.Store.Dialect),
+	r := &Runner{cfg: cfg, hub: emit.InOrder(cfg.Hub), pace: cfg.pace.orDefault(), name: store.NewID(), clock: clock(cfg.Store.Dialect),
 		chunks: make(chan struct{}, maxChunks), live: make(map[string]*run)}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	var err error
