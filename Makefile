@@ -44,7 +44,7 @@ race: needs ## all tests of all modules, with the race detector
 fuzz: ## every fuzz target for FUZZTIME
 	@scripts/fuzz.sh $(FUZZTIME)
 
-mutants: ## break the hub on purpose; the oracle must see each way
+mutants: ## break hub and emission on purpose; the oracles must see each way
 	$(GO) run ./internal/mutants
 
 js: needs ## the browser client: types, tests, package, sizes

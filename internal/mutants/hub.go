@@ -1,6 +1,7 @@
 package main
 
-var mutants = []mutant{
+// hub are those of the hub.
+var hub = []mutant{
 	{"the wall clock alone stamps", "log.go",
 		"return min(max(l.last+1, wall), maxTimestamp)", "return wall"},
 	{"milliseconds stamp", "log.go",
