@@ -1,23 +1,57 @@
-import type { QueryClient, QueryKey } from "@tanstack/react-query";
+import type { Query, QueryClient, QueryFilters, QueryKey } from "@tanstack/react-query";
+import type { Changed } from "./rows.ts";
 
 /**
  * Changes data that is there by what a response has brought. A fetch under way may have
  * been answered before: it is made again, and data that was not to be trusted stays so.
- * A change that cannot tell from the data that is there returns undefined: it is fetched.
  */
-export async function write<T>(
-  cache: QueryClient,
-  queryKey: QueryKey,
-  change: (old: T) => T | undefined,
-): Promise<void> {
-  const known = cache.getQueryCache().findAll({ queryKey });
-  const doubtful = new Set(known.filter(({ state }) => state.isInvalidated || state.fetchStatus !== "idle"));
-  await cache.cancelQueries({ queryKey, predicate: ({ state }) => state.data !== undefined });
-  for (const query of cache.getQueryCache().findAll({ queryKey })) {
+export async function write<T>(cache: QueryClient, queryKey: QueryKey, change: (old: T) => Changed<T>): Promise<void> {
+  const queries = cache.getQueryCache();
+  const some: QueryFilters = { queryKey };
+  const inDoubt = () =>
+    queries.findAll(some).filter(({ state }) => state.isInvalidated || state.fetchStatus !== "idle");
+  const doubtful = inDoubt();
+  await cache.cancelQueries({ ...some, predicate: ({ state }) => state.data !== undefined });
+  doubtful.push(...inDoubt());
+  for (const query of queries.findAll(some)) {
     const old = query.state.data as T | undefined;
-    const now = old === undefined ? undefined : change(old);
-    if (now !== undefined) cache.setQueryData<unknown>(query.queryKey, now);
-    else if (old !== undefined) doubtful.add(query);
+    if (old === undefined) continue;
+    const { data, sure } = change(old);
+    cache.setQueryData<unknown>(query.queryKey, data);
+    if (!sure) doubtful.push(query);
   }
-  if (doubtful.size) cache.invalidateQueries({ predicate: (query) => doubtful.has(query) });
+  refetch(cache, [...new Set(doubtful)]);
+}
+
+/**
+ * Has data fetched again. What is being fetched for the first time is fetched once more
+ * after it: TanStack lets an invalidation pass meanwhile, and the answer may be from before.
+ */
+export function refetch(cache: QueryClient, queries: readonly Query[]): void {
+  const now = new Set<Query>();
+  for (const query of queries) {
+    if (!isFirst(query)) now.add(query);
+    else
+      query
+        .fetch()
+        .then(noop, noop)
+        .then(() => refetch(cache, [query]));
+  }
+  if (now.size) cache.invalidateQueries({ predicate: (query) => now.has(query) });
+}
+
+const noop = () => {};
+const isFirst = ({ state }: Query) => state.data === undefined && state.fetchStatus === "fetching";
+
+/** Has data fetched again after a moment, once for all that is said until then: a burst of events is one fetch. */
+export function createDoubt(cache: QueryClient, collectMs: number): (queryKey: QueryKey) => void {
+  const doubtful = new Set<Query>();
+  return (queryKey) => {
+    if (!doubtful.size)
+      setTimeout(() => {
+        refetch(cache, [...doubtful]);
+        doubtful.clear();
+      }, collectMs);
+    for (const query of cache.getQueryCache().findAll({ queryKey, exact: true })) doubtful.add(query);
+  };
 }

@@ -1,4 +1,5 @@
 import type { EventMap } from "./events.gen.ts";
+import { type Changed, surely } from "./rows.ts";
 
 /** A row of the list of background jobs. */
 export interface Job {
@@ -52,17 +53,21 @@ export function newJob(id: string, of: Pick<Job, "type" | "entityId" | "entityNa
     label: "",
     error: null,
     result: null,
-    attempt: 1,
+    attempt: 0,
     createdAt: at,
     updatedAt: at,
     originalJobId: null,
   };
 }
 
-/** Adds a job that is not there yet. */
-export function addJob(jobs: readonly Job[], job: Job): Job[] {
-  return jobs.some(({ id }) => id === job.id) ? [...jobs] : [job, ...jobs].slice(0, maxJobs);
+/** Adds a job that is not there yet. The oldest go, and one that goes on tells that not all of them are known. */
+export function addJob(jobs: readonly Job[], job: Job): Changed<Job[]> {
+  if (isKnown(jobs, job.id)) return surely([...jobs]);
+  const last = jobs[maxJobs - 1];
+  return { data: [job, ...jobs].slice(0, maxJobs), sure: !last || !isActive(last) };
 }
+
+const isKnown = (jobs: readonly Job[], id: string) => jobs.some((job) => job.id === id);
 
 /** Changes a job. The end is the end: what comes late changes nothing. */
 export function changeJob(jobs: readonly Job[], id: string, change: Partial<Job>): Job[] {
@@ -70,36 +75,34 @@ export function changeJob(jobs: readonly Job[], id: string, change: Partial<Job>
 }
 
 /** The types of the events about jobs. */
-export type JobEvent = { [K in keyof EventMap]: K extends `JOB_${string}` ? K : never }[keyof EventMap];
+export type JobEvent = Exclude<
+  { [K in keyof EventMap]: K extends `JOB_${string}` ? K : never }[keyof EventMap],
+  "JOB_PROGRESS"
+>;
 
 /**
- * The list after an event, or null if the event is about a job that is not in it and
- * does not say enough to add it. JOB_PROGRESS changes nothing here: rows follow it
- * themselves, and the list would be drawn anew many times a second.
+ * The list after an event. Not sure: the event is about a job that is not in the list, or
+ * does not follow upon what the list says, so that it may have been overtaken.
  */
 export function afterJobEvent<K extends JobEvent>(
   jobs: readonly Job[],
   type: K,
   payload: EventMap[K],
   at: string,
-): Job[] | null {
-  const known = (id: string) => jobs.some((job) => job.id === id);
-  const change = (id: string, to: Partial<Job>) => (known(id) ? changeJob(jobs, id, { ...to, updatedAt: at }) : null);
+): Changed<Job[]> {
+  const change = (id: string, to: Partial<Job>, sure = true): Changed<Job[]> => ({
+    data: changeJob(jobs, id, { ...to, updatedAt: at }),
+    sure: sure && isKnown(jobs, id),
+  });
   switch (type) {
-    case "JOB_QUEUED": {
-      const p = payload as EventMap["JOB_QUEUED"];
-      // It comes first, so of a job that is known it comes late: addJob leaves that as it is.
-      return addJob(jobs, newJob(p.jobId, p, at));
-    }
-    case "JOB_STARTED": {
-      const p = payload as EventMap["JOB_STARTED"];
-      // Again after a failed attempt or a restart: it begins anew.
-      const started: Partial<Job> = { status: "running", progress: 0, label: "", updatedAt: at };
-      return changeJob(addJob(jobs, newJob(p.jobId, p, at)), p.jobId, started);
-    }
+    case "JOB_QUEUED":
+      return afterQueued(jobs, payload as EventMap["JOB_QUEUED"], at);
+    case "JOB_STARTED":
+      return afterStarted(jobs, payload as EventMap["JOB_STARTED"], at);
     case "JOB_RETRYING": {
       const { jobId, attempt, error } = payload as EventMap["JOB_RETRYING"];
-      return change(jobId, { status: "retrying", attempt, error });
+      // The next attempt may have begun.
+      return change(jobId, { status: "retrying", attempt: attempt - 1, error }, false);
     }
     case "JOB_COMPLETED": {
       const { jobId, result } = payload as EventMap["JOB_COMPLETED"];
@@ -116,13 +119,32 @@ export function afterJobEvent<K extends JobEvent>(
     case "JOB_REQUEUED": {
       const { originalJobId, newJobId } = payload as EventMap["JOB_REQUEUED"];
       const original = jobs.find(({ id }) => id === originalJobId);
-      if (!original) return null;
-      const added = addJob(jobs, newJob(newJobId, original, at));
-      return added.map((job) => (job.id === newJobId ? { ...job, originalJobId } : job));
+      if (!original) return { data: [...jobs], sure: false };
+      const { data, sure } = addJob(jobs, newJob(newJobId, original, at));
+      return { data: data.map((job) => (job.id === newJobId ? { ...job, originalJobId } : job)), sure };
     }
-    default:
-      return [...jobs];
   }
+  return surely([...jobs]); // of a type that is younger than this page
+}
+
+/** JOB_QUEUED comes first; of a job that is known it comes late, or again, from a server that stopped and gave the job back. */
+function afterQueued(jobs: readonly Job[], payload: EventMap["JOB_QUEUED"], at: string): Changed<Job[]> {
+  const known = jobs.find(({ id }) => id === payload.jobId);
+  if (!known) return addJob(jobs, newJob(payload.jobId, payload, at));
+  return { data: [...jobs], sure: !isActive(known) };
+}
+
+/** JOB_STARTED comes again after a failed attempt or a restart: the job begins anew. */
+function afterStarted(jobs: readonly Job[], payload: EventMap["JOB_STARTED"], at: string): Changed<Job[]> {
+  const { jobId } = payload;
+  const known = jobs.find(({ id }) => id === jobId);
+  const added = addJob(jobs, newJob(jobId, payload, at));
+  // One that is not known may be older than all that are.
+  const from = added.sure ? added.data : jobs;
+  const started: Partial<Job> = { status: "running", progress: 0, label: "", error: null, updatedAt: at };
+  // What has been started before may have ended that attempt since.
+  const sure = known !== undefined && (known.status !== "queued" || known.attempt === 0) && known.status !== "retrying";
+  return { data: changeJob(from, jobId, { ...started, attempt: Math.max(1, known?.attempt ?? 0) }), sure };
 }
 
 /** What a row's bar shows. */

@@ -24,6 +24,8 @@ export function createQueries(api: Api) {
   };
 }
 
+const againMs = 5_000;
+
 /** A cache whose data stays fresh: events keep it so, and say when it is not. */
 export const createQueryClient = () =>
   new QueryClient({
@@ -37,6 +39,8 @@ export const createQueryClient = () =>
         retry: (failures, error) =>
           failures < 2 && !(error instanceof ApiError && error.status >= 400 && error.status < 500),
         retryDelay: (attempt) => 500 * 2 ** attempt,
+        // Nobody says again what a fetch was for that has failed.
+        refetchInterval: ({ state }) => state.status === "error" && againMs,
       },
       mutations: { networkMode: "always", retry: false },
     },

@@ -1,63 +1,91 @@
-import type { QueryClient } from "@tanstack/react-query";
+import type { dataTagSymbol, QueryClient, QueryKey } from "@tanstack/react-query";
 import { type BindOptions, type Rules, type Target, update } from "@usercast/client/query";
-import type { HistoryPage, Notifications, Unread } from "./api.ts";
-import type {
-  EventMap,
-  HistoryRecord,
-  Notification,
-  PendingOrder,
-  PendingOrders,
-  SubmittedOrder,
-} from "./events.gen.ts";
-import { afterJobEvent, type Job, type JobEvent } from "./jobs.ts";
-import { historyLimit, type Queries } from "./queries.ts";
-import { type Gone, isOlder, put, replace, without } from "./rows.ts";
+import type { HistoryPage } from "./api.ts";
+import { createDoubt } from "./cache.ts";
+import {
+  addNotification,
+  addRecord,
+  dropPending,
+  dropRecord,
+  dropSubmitted,
+  numberSubmitted,
+  putCustomer,
+  putPending,
+  putSubmitted,
+  readNotifications,
+  replaceRecord,
+} from "./changes.ts";
+import type { EventMap, PendingOrders } from "./events.gen.ts";
+import { afterJobEvent, type JobEvent } from "./jobs.ts";
+import type { Queries } from "./queries.ts";
+import { type Changed, inTurn, type Memory } from "./rows.ts";
 
-const pendingId = ({ id }: PendingOrder) => id;
-const submittedId = ({ orderId }: SubmittedOrder) => orderId;
-const historyId = ({ id }: HistoryRecord) => id;
+/** A query, by what `queryOptions` has made of it. */
+type Of<T> = { readonly queryKey: QueryKey & { readonly [dataTagSymbol]: T } };
+
+/** `update`, and what the change cannot be sure of is fetched. */
+type Change = <T>(query: Of<T>, change: (old: NoInfer<T>) => Changed<NoInfer<T>>) => Target;
 
 /**
  * What each event means for what the page shows. Where an event carries the rows they are
  * put in place and nothing is fetched; where it only says that there are some, the list is
- * fetched, once for a burst. Each may come twice, and after a newer answer of the server's.
- * Progress is in no list: see useBar and syncs.ts.
+ * fetched, once for a burst. They come in any order, each maybe twice, and after a newer
+ * answer of the server's: transactions at once are told in another order than they were
+ * committed in, and what this page did itself it knows before all of them. So an event
+ * that cannot be from this moment has the list fetched too. Only when it is carried out is
+ * it known what those before it have made of the list: not when it is heard.
+ * Progress is in no list: see useWork and syncs.ts.
  */
-export function createRules(queries: Queries, cache: QueryClient, gone: Gone): BindOptions<EventMap> {
+export function createRules(
+  queries: Queries,
+  cache: QueryClient,
+  memory: Memory,
+  collectMs = 250,
+): BindOptions<EventMap> {
+  const doubt = createDoubt(cache, collectMs);
+  const change: Change = ({ queryKey }, change) =>
+    update(queryKey, (old) => {
+      const { data, sure } = change(old);
+      if (!sure) doubt(queryKey);
+      return data;
+    });
   return {
+    coalesceMs: collectMs,
     events: {
-      ...orderRules(queries, gone),
-      ...historyRules(cache, gone),
-      ...jobRules(queries, cache),
-      ...otherRules(queries, cache),
+      ...orderRules(queries, memory, change),
+      ...historyRules(queries, cache, memory, change),
+      "JOB_*": jobRule(queries, change),
+      ...otherRules(queries, change),
     },
   };
 }
 
-function orderRules({ pending, submitted }: Queries, gone: Gone): Rules<EventMap> {
-  const changed = ({ orders }: PendingOrders, place: typeof put<PendingOrder>): Target =>
+function orderRules({ pending, submitted }: Queries, memory: Memory, change: Change): Rules<EventMap> {
+  const { gone } = memory;
+  const changed = ({ orders }: PendingOrders, asMade: boolean): Target =>
     orders
-      ? update(pending.queryKey, (old) =>
-          orders.filter(({ id }) => !gone.has(id)).reduce((rows, order) => place(rows, order, pendingId), old),
-        )
+      ? change(pending, (old) => inTurn(old, orders, (rows, order) => putPending(rows, order, memory, asMade)))
       : pending;
-  // For good: their creation by a third device may be told only after it.
+  // For good: their creation may be told only after it.
   const left = (ids: readonly string[]): Target => {
     for (const id of ids) gone.add(id);
-    return update(pending.queryKey, (old) => without(old, ids, pendingId));
+    return change(pending, (old) => dropPending(old, ids));
   };
   return {
-    PENDING_CREATED: (payload) => changed(payload, put),
-    PENDING_UPDATED: (payload) => changed(payload, replace),
+    PENDING_CREATED: (payload) => changed(payload, true),
+    PENDING_UPDATED: (payload) => changed(payload, false),
     PENDING_DELETED: ({ orderIds }) => left(orderIds ?? []),
     PENDING_SUBMITTED: ({ pendingOrderId, order }) => [
       left([pendingOrderId]),
-      update(submitted.queryKey, (old) => put(old, order, submittedId)),
+      change(submitted, (old) => putSubmitted(old, order, memory, true)),
     ],
     ORDER_NUMBERS_RESOLVED: ({ orderId, orderNumber }) =>
-      update(submitted.queryKey, (old) => old.map((row) => (row.orderId === orderId ? { ...row, orderNumber } : row))),
-    ORDER_UPDATED: ({ order }) => update(submitted.queryKey, (old) => replace(old, order, submittedId)),
-    ORDER_DELETE_COMPLETE: ({ orderId }) => update(submitted.queryKey, (old) => without(old, [orderId], submittedId)),
+      change(submitted, (old) => numberSubmitted(old, orderId, orderNumber, memory)),
+    ORDER_UPDATED: ({ order }) => change(submitted, (old) => putSubmitted(old, order, memory, false)),
+    ORDER_DELETE_COMPLETE: ({ orderId }) => {
+      gone.add(orderId);
+      return change(submitted, (old) => dropSubmitted(old, orderId));
+    },
   };
 }
 
@@ -67,108 +95,55 @@ const historyPages = (change: (old: HistoryPage) => HistoryPage): Target => ({
   update: change as (old: never) => unknown,
 });
 
-function historyRules(cache: QueryClient, gone: Gone): Rules<EventMap> {
-  const history: Target = { queryKey: ["history"] };
+function historyRules({ history }: Queries, cache: QueryClient, memory: Memory, change: Change): Rules<EventMap> {
+  const all: Target = { queryKey: ["history"] };
   return {
     // The first page knows where a new record goes, if it is the newest; the others move by one.
     FRESIS_HISTORY_CREATED: ({ record }) => {
-      if (gone.has(record.id)) return undefined;
-      const first = cache.getQueryData<HistoryPage>(["history", 0]);
-      const top = first?.rows[0];
-      if (!first || (top && isOlder(record, top))) return history;
-      const others = cache
-        .getQueryCache()
-        .findAll({ queryKey: ["history"] })
-        .filter(({ queryKey }) => queryKey[1] !== 0);
-      const top1 = update<HistoryPage>(["history", 0], (old) => addRecord(old, record));
-      return [top1, ...others.map(({ queryKey }) => ({ queryKey, exact: true }))];
+      if (memory.gone.has(record.id)) return undefined;
+      const others = cache.getQueryCache().findAll(all);
+      return [
+        change(history(0), (old) => addRecord(old, record, memory)),
+        ...others.filter(({ queryKey }) => queryKey[1] !== 0).map(({ queryKey }) => ({ queryKey, exact: true })),
+      ];
     },
-    FRESIS_HISTORY_UPDATED: ({ record }) =>
-      historyPages((old) => ({ ...old, rows: replace(old.rows, record, historyId) })),
+    // Of one that is on no page that is known, only this is kept: it may be on another, and it may be new.
+    FRESIS_HISTORY_UPDATED: ({ record }) => {
+      memory.changed.add(record.id);
+      return historyPages((old) => replaceRecord(old, record));
+    },
     // The record that moves up from the next page has to be fetched.
     FRESIS_HISTORY_DELETED: ({ recordId }) => {
-      gone.add(recordId);
-      return [historyPages((old) => dropRecord(old, recordId)), history];
+      memory.gone.add(recordId);
+      return [historyPages((old) => dropRecord(old, recordId)), all];
     },
-    FRESIS_HISTORY_BULK_IMPORTED: history,
+    FRESIS_HISTORY_BULK_IMPORTED: all,
   };
 }
 
-/** The first page with a new record on top. */
-export function addRecord(page: HistoryPage, record: HistoryRecord): HistoryPage {
-  if (page.rows.some(({ id }) => id === record.id)) return { ...page, rows: replace(page.rows, record, historyId) };
-  return { total: page.total + 1, rows: [record, ...page.rows].slice(0, historyLimit) };
-}
+const jobRule =
+  ({ jobs }: Queries, change: Change): Rules<EventMap>["JOB_*"] =>
+  (payload, { type, timestamp }) =>
+    // It changes nothing here: rows follow it themselves, and the list would be drawn anew many times a second.
+    type === "JOB_PROGRESS"
+      ? undefined
+      : change(jobs, (old) => afterJobEvent(old, type as JobEvent, payload as never, timestamp));
 
-/** A page without a record, if it has it. */
-export function dropRecord(page: HistoryPage, id: string): HistoryPage {
-  const rows = without(page.rows, [id], historyId);
-  return { total: page.total - (page.rows.length - rows.length), rows };
-}
-
-function jobRules({ jobs }: Queries, cache: QueryClient): Rules<EventMap> {
+function otherRules({ customers, notifications, syncs, submitted }: Queries, change: Change): Rules<EventMap> {
   return {
-    "JOB_*": (payload, { type, timestamp }) => {
-      if (type === "JOB_PROGRESS") return undefined;
-      const after = (old: readonly Job[]) => afterJobEvent(old, type as JobEvent, payload as never, timestamp);
-      const known = cache.getQueryData(jobs.queryKey);
-      const change = update(jobs.queryKey, (old) => after(old) ?? undefined);
-      // A job that is not in the list, unless an event that is being written adds it: fetch it.
-      return known && !after(known) ? [change, jobs] : change;
-    },
-  };
-}
-
-function otherRules({ customers, notifications, syncs, submitted }: Queries, cache: QueryClient): Rules<EventMap> {
-  const free = (id: string): Target =>
-    update(customers.queryKey, (old) => old.map((row) => (row.id === id ? { ...row, jobId: null } : row)));
-  return {
-    CUSTOMER_UPDATE_COMPLETED: ({ customer }) =>
-      update(customers.queryKey, (old) => replace(old, customer, ({ id }) => id)),
+    CUSTOMER_UPDATE_COMPLETED: ({ customer }) => change(customers, (old) => putCustomer(old, customer)),
     // It says which, and not what the row is like now.
-    CUSTOMER_UPDATE_FAILED: ({ customerId }) => [free(customerId), customers],
+    CUSTOMER_UPDATE_FAILED: ({ customerId: id }) =>
+      change(customers, (old) => ({
+        data: old.map((row) => (row.id === id ? { ...row, jobId: null } : row)),
+        sure: false,
+      })),
     SYNC_COMPLETED: ({ syncType }) =>
       syncType === "customers" ? [syncs, customers] : syncType === "orders" ? [syncs, submitted] : syncs,
     // What it had got until then stays.
     SYNC_FAILED: ({ syncType }) =>
       syncType === "customers" ? customers : syncType === "orders" ? submitted : undefined,
-    NOTIFICATION_NEW: ({ notification, unread, revision }) =>
-      update(notifications.queryKey, (old) => {
-        const { rows, ...before } = old;
-        return { ...newerUnread(before, { unread, revision }), rows: addNotification(rows, notification) };
-      }),
-    NOTIFICATION_READ: ({ ids, unread, revision }) =>
-      update(notifications.queryKey, (old) => {
-        const now = readNotifications(old, ids, { unread, revision });
-        // Here, because only here it is known what events before this one have made of the list.
-        if (!now) cache.invalidateQueries(notifications);
-        return now;
-      }),
+    NOTIFICATION_NEW: (payload) => change(notifications, (old) => addNotification(old, payload)),
+    NOTIFICATION_READ: ({ ids, ...now }) => change(notifications, (old) => readNotifications(old, ids, now)),
   };
-}
-
-/** Nobody counts: events and answers say how many are unread, and the revision says which of them is the newest. */
-const newerUnread = (old: Unread, now: Unread): Unread => (now.revision > old.revision ? now : old);
-
-/**
- * The list after some were read; null: after all were. undefined: all were, but before what
- * is shown, and nothing here says which of the rows were there already.
- */
-export function readNotifications(
-  old: Notifications,
-  ids: readonly string[] | null,
-  now: Unread,
-): Notifications | undefined {
-  if (!ids && now.revision < old.revision) return undefined;
-  const { unread, revision } = newerUnread(old, now);
-  const rows = old.rows.map((row) => (!ids || ids.includes(row.id) ? { ...row, read: true } : row));
-  return { unread, revision, rows };
-}
-
-/** As many as the server lists. */
-const maxNotifications = 100;
-
-function addNotification(rows: readonly Notification[], row: Notification): Notification[] {
-  // One that is there may have been read since.
-  return rows.some(({ id }) => id === row.id) ? [...rows] : [row, ...rows].slice(0, maxNotifications);
 }

@@ -5,7 +5,7 @@ import { type Api, ApiError, createApi, request } from "./api.ts";
 import { deviceId } from "./device.ts";
 import type { EventMap } from "./events.gen.ts";
 import { createQueries, createQueryClient, type Queries } from "./queries.ts";
-import { createGone, type Gone } from "./rows.ts";
+import { createMemory, type Memory } from "./rows.ts";
 import { createRules } from "./rules.ts";
 import { createTokens, type Grant, renew, type Tokens } from "./tokens.ts";
 
@@ -16,7 +16,7 @@ export interface Session {
   readonly client: Client<EventMap>;
   readonly cache: QueryClient;
   readonly queries: Queries;
-  readonly gone: Gone;
+  readonly memory: Memory;
   /** Asks the hub for nothing more, forgets token, cursor and data. */
   end(): void;
 }
@@ -114,7 +114,7 @@ function open(tokens: Tokens, api: Api, initialCursor: Cursor): Session {
   const { user } = tokens;
   const cache = createQueryClient();
   const queries = createQueries(api);
-  const gone = createGone();
+  const memory = createMemory();
   const client = createClient<EventMap>({
     url: "/ws",
     deviceId: device,
@@ -122,7 +122,7 @@ function open(tokens: Tokens, api: Api, initialCursor: Cursor): Session {
     cursor: sessionCursor(user),
     getToken: ({ reason }) => tokens.token(reason !== "connect"),
   });
-  const unbind = bindQueryClient(client, cache, createRules(queries, cache, gone));
+  const unbind = bindQueryClient(client, cache, createRules(queries, cache, memory));
   let closings = 0;
   const unwatch = client.subscribeState(() => {
     const { phase, code } = client.state;
@@ -136,7 +136,7 @@ function open(tokens: Tokens, api: Api, initialCursor: Cursor): Session {
     client,
     cache,
     queries,
-    gone,
+    memory,
     end() {
       unwatch();
       unbind();

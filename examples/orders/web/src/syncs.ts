@@ -109,8 +109,14 @@ function afterJob(syncs: Syncs, job: Job, now: number): Syncs {
   if (!syncType) return syncs;
   const run = syncs.runs.find(({ jobId }) => jobId === job.id);
   const { status: phase, progress: percent, label, error } = job;
-  if (isActive(job)) return run ? syncs : change(syncs, syncType, job.id, { phase, percent, label, at: now });
-  if (!run || isOver(run)) return syncs;
+  if (isActive(job)) {
+    if (!run) return change(syncs, syncType, job.id, { phase, percent, label, at: now });
+    // The list asks the server where events may have overtaken each other. Only that a job has begun it may not have heard.
+    const begun = phase === "queued" && run.phase === "running";
+    return begun || phase === run.phase ? syncs : change(syncs, syncType, job.id, { phase });
+  }
+  if (!run) return remember(syncs, job.id);
+  if (isOver(run)) return syncs;
   const full = phase === "completed" ? { percent: 100 } : {};
   return finish(syncs, syncType, job.id, { phase, ...full, error: error ?? "", at: now });
 }
@@ -125,16 +131,25 @@ function change(syncs: Syncs, syncType: SyncType, jobId: string, to: Partial<Run
   return { ...syncs, runs: [...others, { ...blank(syncType, jobId), ...to }] };
 }
 
-/** Ends a run. What it failed of may be known only afterwards: that it was cancelled, above all. */
+/** Ends a run. How may be known only afterwards: what it has got, and that it was cancelled. */
 function finish(syncs: Syncs, syncType: SyncType, jobId: string, to: Partial<Run>): Syncs {
   const run = syncs.runs.find((one) => one.jobId === jobId);
   if (syncs.ended.includes(jobId)) {
-    if (!run || to.phase !== "cancelled") return syncs;
-    return { ...syncs, runs: syncs.runs.map((one) => (one === run ? { ...run, phase: "cancelled" } : one)) };
+    if (!run || (to.phase !== "cancelled" && to.phase !== run.phase)) return syncs;
+    const { at, error } = run;
+    const now =
+      to.phase === "cancelled" ? { ...run, phase: to.phase } : { ...run, ...to, at, error: error || (to.error ?? "") };
+    return { ...syncs, runs: syncs.runs.map((one) => (one === run ? now : one)) };
   }
-  const after = change(syncs, syncType, jobId, { ...to, etaMs: null });
-  return { ...after, ended: [...syncs.ended, jobId].slice(-maxEnded) };
+  // The end of one that nobody has seen does not hide the next one of its type.
+  const next = !run && syncs.runs.some((one) => one.syncType === syncType && !isOver(one));
+  const after = next ? syncs : change(syncs, syncType, jobId, { ...to, etaMs: null });
+  return remember(after, jobId);
 }
+
+/** What is remembered as ended does not begin again. */
+const remember = (syncs: Syncs, jobId: string): Syncs =>
+  syncs.ended.includes(jobId) ? syncs : { ...syncs, ended: [...syncs.ended, jobId].slice(-maxEnded) };
 
 const maxEnded = 50;
 

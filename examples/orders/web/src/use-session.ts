@@ -1,10 +1,10 @@
 import { type UseMutationResult, useMutation, useQuery } from "@tanstack/react-query";
 import { createContext, use } from "react";
-import { write } from "./cache.ts";
+import { unanswered } from "./answers.ts";
+import { ApiError } from "./api.ts";
 import type { EventMap } from "./events.gen.ts";
 import { useLatest } from "./hub.ts";
-import { addJob, type Job, newJob, type Work, workOf } from "./jobs.ts";
-import type { Row } from "./rows.ts";
+import { type Work, workOf } from "./jobs.ts";
 import type { Session } from "./session.ts";
 import { useToasts } from "./ui/toasts.tsx";
 
@@ -23,39 +23,16 @@ export function useAct<V, R>(
   { quiet = false } = {},
 ): UseMutationResult<R, Error, V> {
   const { fail } = useToasts();
+  const session = useSession();
   return useMutation({
     mutationFn: run,
     onSuccess: (result, value) => done?.(result, value),
     onError: (error) => {
+      // Nobody knows whether it was done, and no event would tell this page.
+      if (!(error instanceof ApiError) || error.status === 0 || error.status >= 500) unanswered(session);
       if (!quiet) fail(error);
     },
   });
-}
-
-const ends = ["JOB_COMPLETED", "JOB_FAILED", "JOB_CANCELLED"] as const;
-
-/** Shows a job that the server has accepted, without waiting for its events: this page may hear none of its own doing. */
-export function accepted(
-  { client, cache, queries }: Session,
-  jobId: string,
-  of: Pick<Job, "type" | "entityId" | "entityName">,
-  originalJobId: string | null = null,
-) {
-  // It may be over already: events can be faster than the answer.
-  if (ends.some((type) => client.latest(type, `job:${jobId}`))) return cache.invalidateQueries(queries.jobs);
-  return write<Job[]>(cache, queries.jobs.queryKey, (old) =>
-    addJob(old, { ...newJob(jobId, of, new Date().toISOString()), originalJobId }),
-  );
-}
-
-/** A row that a job has been queued for, if no event has told more about it meanwhile. */
-export function locked<T extends Row & { jobId: string | null }>(
-  rows: readonly T[],
-  row: T,
-  to: Partial<T>,
-  same: (a: T, b: T) => boolean,
-): T[] {
-  return rows.map((shown) => (same(shown, row) && shown.updatedAt === row.updatedAt ? { ...shown, ...to } : shown));
 }
 
 /** The progress events that carry a job's ID, a percentage and a label. */

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { write } from "../src/cache.ts";
-import { readNotifications } from "../src/rules.ts";
+import { readNotifications } from "../src/changes.ts";
+import { createQueryClient } from "../src/queries.ts";
+import { surely } from "../src/rows.ts";
 import { bound, notification } from "./kit.ts";
 
 // What a response brings, written into data that events write too.
@@ -32,7 +34,32 @@ test("every page of a list is changed, those without data stay so, and one that 
   cache.setQueryData(page(20), 2);
   cache.getQueryCache().build(cache, { queryKey: page(40) });
   await cache.invalidateQueries({ queryKey: page(20) });
-  await write(cache, ["history"], (old: number) => old + 10);
+  await write(cache, ["history"], (old: number) => surely(old + 10));
   expect([0, 20, 40].map((offset) => cache.getQueryData(page(offset)))).toEqual([11, 12, undefined]);
   expect([0, 20, 40].map((offset) => doubtful(page(offset)))).toEqual([false, true, false]);
+});
+
+test("what is fetched for the first time is fetched once more after it: the answer may be from before", async () => {
+  const { cache, queries, doubtful } = bound();
+  const { queryKey } = queries.pending;
+  let answer = (_: []) => {};
+  const loaded = cache.prefetchQuery({
+    queryKey,
+    queryFn: () =>
+      new Promise<[]>((resolve) => {
+        answer = resolve;
+      }),
+  });
+  await write(cache, queryKey, (old) => surely(old));
+  answer([]);
+  await loaded;
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(doubtful(queryKey)).toBe(true);
+});
+
+test("a list that could not be fetched is fetched again by itself", () => {
+  const { refetchInterval } = createQueryClient().getDefaultOptions().queries ?? {};
+  const after = (status: string) =>
+    typeof refetchInterval === "function" && refetchInterval({ state: { status } } as never);
+  expect([after("error"), after("success")]).toEqual([5_000, false]);
 });

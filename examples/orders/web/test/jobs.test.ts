@@ -32,16 +32,20 @@ test("a job that waits has a bar without a figure, which says why", () => {
 
 test("the list has a job once, and at most fifty", () => {
   const fifty = Array.from({ length: 50 }, (_, i) => job(`j${i}`));
-  expect(addJob(fifty, job("j3"))).toEqual(fifty);
-  expect(addJob(fifty, job("new")).map(({ id }) => id)).toEqual(["new", ...fifty.slice(0, 49).map(({ id }) => id)]);
+  expect(addJob(fifty, job("j3"))).toEqual({ data: fifty, sure: true });
+  const { data, sure } = addJob(fifty, job("new"));
+  expect(data.map(({ id }) => id)).toEqual(["new", ...fifty.slice(0, 49).map(({ id }) => id)]);
+  // The one that goes is queued: there may be others beyond the list.
+  expect(sure).toBe(false);
+  expect(addJob(fifty.with(49, job("old", { status: "failed" })), job("new")).sure).toBe(true);
   const ended = [job("a", { status: "failed", error: "no" })];
   expect(changeJob(ended, "a", { status: "running" })).toEqual(ended);
 });
 
-test("JOB_QUEUED of a job that is known comes late, and changes nothing", () => {
+test("JOB_QUEUED of a job that is known changes nothing; if it goes on, it is asked whether it was given back", () => {
   const payload = { jobId: "j", type: "submitOrder", entityId: "p1", entityName: "Ada" };
   for (const status of ["running", "retrying", "completed"] as const) {
     const jobs = [job("j", { status, progress: 40 })];
-    expect(afterJobEvent(jobs, "JOB_QUEUED", payload, at(9))).toEqual(jobs);
+    expect(afterJobEvent(jobs, "JOB_QUEUED", payload, at(9))).toEqual({ data: jobs, sure: status === "completed" });
   }
 });

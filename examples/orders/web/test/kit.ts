@@ -11,7 +11,7 @@ import type {
 } from "../src/events.gen.ts";
 import { type Job, newJob } from "../src/jobs.ts";
 import { createQueries, createQueryClient } from "../src/queries.ts";
-import { createGone } from "../src/rows.ts";
+import { createMemory } from "../src/rows.ts";
 import { createRules } from "../src/rules.ts";
 
 /** The n-th microsecond of a minute, as Go writes it: without trailing zeros. */
@@ -65,12 +65,12 @@ export const customer = (id: string, n: number, to: Partial<Customer> = {}): Cus
   ...to,
 });
 
-export const notification = (id: string, read = false): Notification => ({
+export const notification = (id: string, read = false, n = 1): Notification => ({
   id,
   title: id,
   body: "",
   read,
-  createdAt: at(1),
+  createdAt: at(n),
 });
 
 export const job = (id: string, to: Partial<Job> = {}): Job => ({
@@ -82,7 +82,7 @@ export const job = (id: string, to: Partial<Job> = {}): Job => ({
 export function bound() {
   const cache = createQueryClient();
   const queries = createQueries({} as Api);
-  const gone = createGone();
+  const memory = createMemory();
   const handlers: [string, (payload: never, meta: Meta) => unknown][] = [];
   const client = {
     state: { phase: "connected", stale: false, attempt: 0, retryAt: null },
@@ -94,7 +94,7 @@ export function bound() {
     onGap: () => () => {},
     subscribeState: () => () => {},
   } as unknown as Client<EventMap>;
-  bindQueryClient(client, cache, { ...createRules(queries, cache, gone), coalesceMs: 0 });
+  bindQueryClient(client, cache, createRules(queries, cache, memory, 0));
   cache.clear();
 
   /** Delivers an event, and waits until everything that it causes has happened. */
@@ -107,5 +107,5 @@ export function bound() {
   }
 
   const doubtful = (queryKey: readonly unknown[]) => cache.getQueryState(queryKey)?.isInvalidated ?? false;
-  return { cache, queries, gone, emit, doubtful };
+  return { cache, queries, memory, emit, doubtful };
 }

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
+import { accepted, customerLocked } from "../answers.ts";
 import type { CustomerInput } from "../api.ts";
-import { write } from "../cache.ts";
 import { extent, search, sorted } from "../customers.ts";
 import type { Customer } from "../events.gen.ts";
 import { isActive } from "../jobs.ts";
@@ -13,7 +13,7 @@ import { useFlash } from "../ui/flash.ts";
 import { Time } from "../ui/format.tsx";
 import { PageHead } from "../ui/page-head.tsx";
 import { Empty, Loaded, Problem } from "../ui/states.tsx";
-import { accepted, locked, useAct, useSession, useWork } from "../use-session.ts";
+import { useAct, useSession, useWork } from "../use-session.ts";
 
 const idOf = ({ id }: Customer) => id;
 
@@ -136,9 +136,7 @@ function CustomerForm({ customer, onClose }: { customer: Customer; onClose(): vo
   const update = useAct(
     (changed: CustomerInput) => session.api.updateCustomer(id, changed),
     ({ jobId }) => {
-      write<Customer[]>(session.cache, session.queries.customers.queryKey, (old) =>
-        locked(old, customer, { jobId }, (a, b) => a.id === b.id),
-      );
+      customerLocked(session, customer, jobId);
       accepted(session, jobId, { type: "updateCustomer", entityId: id, entityName: name });
       onClose();
     },

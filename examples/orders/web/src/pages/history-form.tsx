@@ -1,26 +1,14 @@
 import { useState } from "react";
-import type { HistoryInput, HistoryPage } from "../api.ts";
-import { write } from "../cache.ts";
+import { accepted, recordDeleted, recordLocked, recordSaved } from "../answers.ts";
+import type { HistoryInput } from "../api.ts";
 import type { HistoryRecord } from "../events.gen.ts";
-import { replace } from "../rows.ts";
-import { addRecord, dropRecord } from "../rules.ts";
 import type { Session } from "../session.ts";
 import { Button } from "../ui/button.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { Field, MoneyInput, NumberInput } from "../ui/field.tsx";
 import { money } from "../ui/format.tsx";
 import { Problem } from "../ui/states.tsx";
-import { accepted, useAct, useSession } from "../use-session.ts";
-
-const idOf = ({ id }: HistoryRecord) => id;
-
-/** Shows a record as being at work, unless an event has told more about it meanwhile. */
-function lock({ cache }: Session, record: HistoryRecord, jobId: string) {
-  return write<HistoryPage>(cache, ["history"], (old) => ({
-    ...old,
-    rows: old.rows.map((row) => (row.id === record.id && row.updatedAt === record.updatedAt ? { ...row, jobId } : row)),
-  }));
-}
+import { useAct, useSession } from "../use-session.ts";
 
 const about = (record: HistoryRecord) => ({
   entityId: record.id,
@@ -48,7 +36,7 @@ export function HistoryForm({ record, onClose }: FormProps) {
     (edited: HistoryInput) => api.editHistoryInErp(record?.id ?? "", edited),
     ({ jobId }) => {
       if (record) {
-        lock(session, record, jobId);
+        recordLocked(session, record, jobId);
         accepted(session, jobId, { type: "editHistory", ...about(record) });
       }
       onClose();
@@ -117,16 +105,12 @@ function RecordFields({ input, set }: { input: HistoryInput; set(change: Partial
 }
 
 /** Saves a record directly, and shows it where it belongs. */
-function useSave({ api, cache }: Session, record: HistoryRecord | null, onClose: () => void) {
+function useSave(session: Session, record: HistoryRecord | null, onClose: () => void) {
   return useAct(
-    (input: HistoryInput) => (record ? api.updateHistory(record.id, input) : api.createHistory(input)),
-    async (saved) => {
+    (input: HistoryInput) => (record ? session.api.updateHistory(record.id, input) : session.api.createHistory(input)),
+    (saved) => {
       onClose();
-      if (record)
-        return write<HistoryPage>(cache, ["history"], (old) => ({ ...old, rows: replace(old.rows, saved, idOf) }));
-      await write<HistoryPage>(cache, ["history", 0], (old) => addRecord(old, saved));
-      // On the others everything has moved by one.
-      return cache.invalidateQueries({ queryKey: ["history"], predicate: ({ queryKey }) => queryKey[1] !== 0 });
+      return recordSaved(session, saved, !record);
     },
     { quiet: true },
   );
@@ -134,20 +118,18 @@ function useSave({ api, cache }: Session, record: HistoryRecord | null, onClose:
 
 export function RemoveRecord({ record, onClose }: { record: HistoryRecord; onClose(): void }) {
   const session = useSession();
-  const { api, cache, gone } = session;
+  const { api } = session;
   const here = useAct(
     () => api.deleteHistory(record.id),
-    async () => {
-      gone.add(record.id);
+    () => {
       onClose();
-      await write<HistoryPage>(cache, ["history"], (old) => dropRecord(old, record.id));
-      return cache.invalidateQueries({ queryKey: ["history"] }); // what moves up has to be fetched
+      return recordDeleted(session, record.id);
     },
   );
   const inErp = useAct(
     () => api.deleteHistoryInErp(record.id),
     ({ jobId }) => {
-      lock(session, record, jobId);
+      recordLocked(session, record, jobId);
       accepted(session, jobId, { type: "deleteHistory", ...about(record) });
       onClose();
     },

@@ -1,5 +1,6 @@
 import { useState } from "react";
 import type { HistoryInput } from "../api.ts";
+import { refetch } from "../cache.ts";
 import { inventRows, maxImport, parseCsv } from "../history-csv.ts";
 import { Button } from "../ui/button.tsx";
 import { Dialog } from "../ui/dialog.tsx";
@@ -21,7 +22,7 @@ export function HistoryImport({ onClose }: { onClose(): void }) {
     (records: HistoryInput[]) => api.importHistory(records),
     (answer) => {
       show("good", `${plural(answer.count, "record")} imported`);
-      cache.invalidateQueries({ queryKey: ["history"] });
+      refetch(cache, cache.getQueryCache().findAll({ queryKey: ["history"] }));
       onClose();
     },
     { quiet: true },

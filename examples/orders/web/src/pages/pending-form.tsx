@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useId, useLayoutEffect, useRef, useState } from "react";
+import { ordersSaved } from "../answers.ts";
 import { ApiError, type OrderInput } from "../api.ts";
-import { write } from "../cache.ts";
 import type { PendingOrder } from "../events.gen.ts";
 import {
   type Draft,
@@ -13,7 +13,6 @@ import {
   newDraft,
   newLine,
 } from "../order-draft.ts";
-import { put } from "../rows.ts";
 import { Button, IconButton } from "../ui/button.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { Field, MoneyInput, NumberInput } from "../ui/field.tsx";
@@ -92,7 +91,8 @@ export function PendingForm({ order: opened, onClose }: FormProps) {
  * way, the form stays, for more to be saved of what is then an order.
  */
 function useSave(order: PendingOrder | null, draft: Draft, close: () => void, stay: (saved: PendingOrder) => void) {
-  const { api, cache, queries } = useSession();
+  const session = useSession();
+  const { api } = session;
   const newest = useRef(draft);
   useLayoutEffect(() => {
     newest.current = draft;
@@ -100,7 +100,7 @@ function useSave(order: PendingOrder | null, draft: Draft, close: () => void, st
   return useAct(
     (sent: Draft) => (order ? api.updatePending(order.id, inputOf(sent)) : api.createPending(inputOf(sent))),
     async (saved, sent) => {
-      await write<PendingOrder[]>(cache, queries.pending.queryKey, (old) => put(old, saved, ({ id }) => id));
+      await ordersSaved(session, [saved], order ? [order.id] : []);
       if (newest.current === sent) close();
       else stay(saved);
     },

@@ -1,9 +1,9 @@
-import { write } from "../cache.ts";
+import { accepted, orderLocked } from "../answers.ts";
 import type { PendingOrder } from "../events.gen.ts";
 import { Bar } from "../ui/bar.tsx";
 import { IconButton } from "../ui/button.tsx";
 import { money, plural, Time } from "../ui/format.tsx";
-import { accepted, locked, useAct, useSession, useWork } from "../use-session.ts";
+import { useAct, useSession, useWork } from "../use-session.ts";
 
 interface RowProps {
   order: PendingOrder;
@@ -65,10 +65,7 @@ function Actions({ order, onEdit, onRemove }: Pick<RowProps, "order" | "onEdit" 
   const submit = useAct(
     () => session.api.submit(id),
     (answer) => {
-      const to = { status: "submitting" as const, jobId: answer.jobId };
-      write<PendingOrder[]>(session.cache, session.queries.pending.queryKey, (old) =>
-        locked(old, order, to, (a, b) => a.id === b.id),
-      );
+      orderLocked(session, order, answer.jobId);
       accepted(session, answer.jobId, { type: "submitOrder", entityId: id, entityName: customerName });
     },
   );

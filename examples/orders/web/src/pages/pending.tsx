@@ -1,10 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { useCallback, useState } from "react";
+import { ordersDeleted, ordersSaved } from "../answers.ts";
 import type { OrderInput } from "../api.ts";
-import { write } from "../cache.ts";
 import type { PendingOrder } from "../events.gen.ts";
 import { inputOfOrder } from "../order-draft.ts";
-import { put, without } from "../rows.ts";
 import { useNewKey } from "../shell/shortcuts.tsx";
 import { Button } from "../ui/button.tsx";
 import { Confirm } from "../ui/dialog.tsx";
@@ -131,12 +130,14 @@ function Table({ orders, marked, flash, mark, edit, remove }: TableProps) {
 
 /** What can be done to many at once: one request, one event. */
 function Batch({ chosen, clear, remove }: { chosen: readonly PendingOrder[]; clear(): void; remove(): void }) {
-  const { api, cache, queries } = useSession();
+  const session = useSession();
   const batch = useAct(
-    (orders: (OrderInput & { id?: string })[]) => api.batchPending(orders),
-    async (rows) => {
-      await write<PendingOrder[]>(cache, queries.pending.queryKey, (old) =>
-        rows.reduce((list, row) => put(list, row, idOf), old),
+    (orders: (OrderInput & { id?: string })[]) => session.api.batchPending(orders),
+    async (rows, sent) => {
+      await ordersSaved(
+        session,
+        rows,
+        sent.flatMap(({ id }) => id ?? []),
       );
       clear();
     },
@@ -170,12 +171,11 @@ function Batch({ chosen, clear, remove }: { chosen: readonly PendingOrder[]; cle
 }
 
 function Remove({ orders, onClose }: { orders: readonly PendingOrder[]; onClose(): void }) {
-  const { api, cache, queries, gone } = useSession();
+  const session = useSession();
   const remove = useAct(
-    (ids: string[]) => api.deletePending(ids),
+    (ids: string[]) => session.api.deletePending(ids),
     (_, ids) => {
-      for (const id of ids) gone.add(id);
-      write<PendingOrder[]>(cache, queries.pending.queryKey, (old) => without(old, ids, idOf));
+      ordersDeleted(session, ids);
       onClose();
     },
   );

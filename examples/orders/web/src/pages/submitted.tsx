@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { write } from "../cache.ts";
+import { accepted, submittedLocked } from "../answers.ts";
 import type { SubmittedOrder } from "../events.gen.ts";
 import { Bar } from "../ui/bar.tsx";
 import { Button, IconButton } from "../ui/button.tsx";
@@ -10,7 +10,7 @@ import { useFlash } from "../ui/flash.ts";
 import { money, Time } from "../ui/format.tsx";
 import { PageHead } from "../ui/page-head.tsx";
 import { Empty, Loaded, Problem } from "../ui/states.tsx";
-import { accepted, locked, type ProgressType, useAct, useSession, useWork } from "../use-session.ts";
+import { type ProgressType, useAct, useSession, useWork } from "../use-session.ts";
 
 const idOf = ({ orderId }: SubmittedOrder) => orderId;
 const nameOf = ({ orderNumber, customerName }: SubmittedOrder) =>
@@ -134,9 +134,7 @@ function useStart<V>(
   return useAct(
     run,
     ({ jobId }) => {
-      write<SubmittedOrder[]>(session.cache, session.queries.submitted.queryKey, (old) =>
-        locked(old, order, { status, jobId }, (a, b) => a.orderId === b.orderId),
-      );
+      submittedLocked(session, order, { status, jobId });
       accepted(session, jobId, { type, entityId: order.orderId, entityName: nameOf(order) });
       done?.();
     },

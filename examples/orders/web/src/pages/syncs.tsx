@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import { accepted } from "../answers.ts";
 import { type SyncState, type SyncType, syncTypes } from "../api.ts";
 import { useSyncs } from "../shell/sync-data.tsx";
 import { isOver, type Run } from "../syncs.ts";
@@ -9,7 +10,7 @@ import { Field } from "../ui/field.tsx";
 import { count, Time } from "../ui/format.tsx";
 import { PageHead } from "../ui/page-head.tsx";
 import { Loaded } from "../ui/states.tsx";
-import { accepted, useAct, useSession } from "../use-session.ts";
+import { useAct, useSession } from "../use-session.ts";
 
 const about: Record<SyncType, string> = {
   customers: "Names, cities and addresses of all customers.",

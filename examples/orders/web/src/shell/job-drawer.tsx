@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { accepted } from "../answers.ts";
 import { useProgress } from "../hub.ts";
 import { isActive, type Job, jobTitle } from "../jobs.ts";
 import { Bar } from "../ui/bar.tsx";
@@ -6,7 +7,7 @@ import { Button } from "../ui/button.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { Time } from "../ui/format.tsx";
 import { Empty, Loaded } from "../ui/states.tsx";
-import { accepted, useAct, useSession } from "../use-session.ts";
+import { useAct, useSession } from "../use-session.ts";
 
 /** All jobs, the newest first: how far they are, and what can be done about them. */
 export function JobDrawer({ onClose }: { onClose(): void }) {
@@ -52,16 +53,6 @@ function JobHead({ job, word }: { job: Job; word: string }) {
   );
 }
 
-const statuses = {
-  queued: "queued",
-  started: "running",
-  progress: "running",
-  retrying: "retrying",
-  completed: "completed",
-  failed: "failed",
-  cancelled: "cancelled",
-} as const;
-
 function ActiveJob({ job }: { job: Job }) {
   const { api, queries, cache } = useSession();
   const cancel = useAct((id: string) => api.cancelJob(id));
@@ -75,7 +66,8 @@ function ActiveJob({ job }: { job: Job }) {
       return { status, progress: now.progress, label: now.label };
     },
   });
-  const status = statuses[live.status as keyof typeof statuses] ?? job.status;
+  // What has progress is under way, even if the list has not heard of its start.
+  const status = live.status === "progress" && job.status === "queued" ? "running" : job.status;
   const waits = job.status !== "running";
   return (
     <>
@@ -83,7 +75,7 @@ function ActiveJob({ job }: { job: Job }) {
       {status === "queued" ? (
         <p className="quiet-text">Waits for its turn: your jobs run one after another.</p>
       ) : status === "retrying" ? (
-        <p className="quiet-text">{`Attempt ${live.attempt ?? job.attempt} follows. ${live.error ?? job.error ?? ""}`}</p>
+        <p className="quiet-text">{`Attempt ${job.attempt + 1} follows. ${job.error ?? ""}`}</p>
       ) : isActive({ status }) ? (
         <Bar
           label={live.label || job.label || "Running"}

@@ -1,7 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import type { Notifications, Unread } from "../api.ts";
-import { write } from "../cache.ts";
-import { readNotifications } from "../rules.ts";
+import { notificationsRead } from "../answers.ts";
 import { Button } from "../ui/button.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { Time } from "../ui/format.tsx";
@@ -9,17 +7,16 @@ import { Empty, Loaded } from "../ui/states.tsx";
 import { useAct, useSession } from "../use-session.ts";
 
 export function NotificationDrawer({ onClose }: { onClose(): void }) {
-  const { api, cache, queries } = useSession();
+  const session = useSession();
+  const { api, queries } = session;
   const query = useQuery(queries.notifications);
-  const wrote = (ids: string[] | null, now: Unread) =>
-    write<Notifications>(cache, queries.notifications.queryKey, (old) => readNotifications(old, ids, now));
   const readOne = useAct(
     (id: string) => api.readNotification(id),
-    (now, id) => wrote([id], now),
+    (now, id) => notificationsRead(session, [id], now),
   );
   const readAll = useAct(
     () => api.readAllNotifications(),
-    (now) => wrote(null, now),
+    (now) => notificationsRead(session, null, now),
   );
   return (
     <Dialog kind="drawer" title="Notifications" onClose={onClose}>
