@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ordersSaved } from "../src/answers.ts";
+import { ordersSaved, recordSaved } from "../src/answers.ts";
 import type { HistoryPage } from "../src/api.ts";
 import { type EventMap, eventClasses } from "../src/events.gen.ts";
 import { historyLimit } from "../src/queries.ts";
@@ -82,13 +82,17 @@ test("a number that overtakes its order is fetched, and no order loses it to an 
   expect(cache.getQueryData(queryKey)).toEqual([submittedOrder("o", 2, { orderNumber: "25/7" })]);
 });
 
-test("an order that another device has deleted before the answer came does not come back by it", async () => {
+test("what another device has deleted before the answer came does not come back by it", async () => {
   const page = bound();
   const { cache, queries, emit } = page;
   cache.setQueryData(queries.pending.queryKey, []);
   await emit("PENDING_DELETED", { orderIds: ["a"], count: 1 });
   await ordersSaved(page, [pendingOrder("a", 1)], []);
   expect(cache.getQueryData(queries.pending.queryKey)).toEqual([]);
+  cache.setQueryData<HistoryPage>(["history", 0], { total: 0, rows: [] });
+  await emit("FRESIS_HISTORY_DELETED", { recordId: "h" });
+  await recordSaved(page, record("h", 1), true);
+  expect(cache.getQueryData(["history", 0])).toEqual({ total: 0, rows: [] });
 });
 
 test("a notification that comes after all were read is fetched: it may be one of them", async () => {
