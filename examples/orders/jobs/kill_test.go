@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -27,8 +28,8 @@ const (
 
 func child(dsn string) int {
 	s, err := store.Open(context.Background(), dsn)
+	var r *Runner
 	if err == nil {
-		var r *Runner
 		r, err = New(Config{Store: s, Hub: printer{}, ERP: erp.NewClient(os.Getenv(childERP)), Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), pace: pace{lease: time.Second, tick: 100 * time.Millisecond}})
 		if err == nil {
 			err = r.Start(context.Background())
@@ -39,7 +40,12 @@ func child(dsn string) int {
 		return 1
 	}
 	fmt.Println("ready")
-	select {} // until it is killed
+	io.Copy(io.Discard, os.Stdin) //nolint:errcheck // it ends when the other end is closed, or with a kill
+	if err := r.Stop(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
 }
 
 // A printer prints events, each with one write, so that none is half there.
@@ -55,9 +61,15 @@ func (printer) Broadcast(user string, ev usercast.Event) error {
 	return err
 }
 
-// spawn starts a process that runs the jobs of a database. What it prints goes onto the
-// tape, until it is killed by the function that is returned.
-func spawn(t *testing.T, dsn, erpURL string, tp *tape) (kill func()) {
+// A spawned process runs the jobs of a database. What it prints goes onto the tape.
+type spawned struct {
+	cmd      *exec.Cmd
+	stdin    io.Closer
+	heardAll chan struct{} // closed when it prints nothing more
+	over     bool
+}
+
+func spawn(t *testing.T, dsn, erpURL string, tp *tape) *spawned {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
@@ -73,6 +85,10 @@ func spawn(t *testing.T, dsn, erpURL string, tp *tape) (kill func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -81,26 +97,38 @@ func spawn(t *testing.T, dsn, erpURL string, tp *tape) (kill func()) {
 	if !lines.Scan() || lines.Text() != "ready" {
 		t.Fatalf("the process said %q, %v", lines.Text(), lines.Err())
 	}
-	heardAll := make(chan struct{})
+	p := &spawned{cmd: cmd, stdin: stdin, heardAll: make(chan struct{})}
 	go func() {
-		defer close(heardAll)
+		defer close(p.heardAll)
 		for lines.Scan() {
 			part := strings.SplitN(lines.Text(), " ", 3)
 			tp.Broadcast(part[0], usercast.Event{Type: part[1], Payload: json.RawMessage(part[2])}) //nolint:errcheck // it is JSON
 		}
 	}()
-	killed := false
-	kill = func() {
-		if killed {
-			return
-		}
-		killed = true
-		cmd.Process.Kill() // SIGKILL
-		<-heardAll
-		cmd.Wait() //nolint:errcheck // it was killed
+	t.Cleanup(p.kill)
+	return p
+}
+
+// kill ends the process in the middle of what it does.
+func (p *spawned) kill() {
+	if p.over {
+		return
 	}
-	t.Cleanup(kill)
-	return kill
+	p.over = true
+	p.cmd.Process.Kill() // SIGKILL
+	<-p.heardAll
+	p.cmd.Wait() //nolint:errcheck // it was killed
+}
+
+// stop has the process end what it does: every event of what is committed has been heard then.
+func (p *spawned) stop(t *testing.T) {
+	t.Helper()
+	p.over = true
+	p.stdin.Close()
+	<-p.heardAll
+	if err := p.cmd.Wait(); err != nil {
+		t.Errorf("the process that was asked to stop: %v", err)
+	}
 }
 
 // Three processes in a row are killed in the middle of jobs; the fourth ends them. Each job
@@ -126,20 +154,19 @@ func TestKill(t *testing.T) {
 			}
 			for range 3 {
 				before := len(tp.events())
-				kill := spawn(t, dsn, url, tp)
+				p := spawn(t, dsn, url, tp)
 				wantSoon(t, "something goes on", func() bool {
 					return strings.Contains(types(tp.events()[before:]), "JOB_PROGRESS") && len(tp.events()) > before+10
 				})
-				kill()
+				p.kill()
 			}
-			kill := spawn(t, dsn, url, tp)
+			p := spawn(t, dsn, url, tp)
 			wantSoon(t, "all has ended", func() bool {
 				var n int
 				err := s.DB.QueryRow(`SELECT count(*) FROM jobs WHERE ` + isActive).Scan(&n)
 				return err == nil && n == 0
 			})
-			time.Sleep(200 * time.Millisecond) // the last event follows its commit
-			kill()
+			p.stop(t) // the last event follows its commit
 			judgeKill(t, s, tp, ids)
 		})
 	}
