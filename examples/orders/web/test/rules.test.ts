@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ordersSaved, recordSaved } from "../src/answers.ts";
+import { ordersSaved, recordDeleted, recordSaved } from "../src/answers.ts";
 import type { HistoryPage } from "../src/api.ts";
 import { type EventMap, eventClasses } from "../src/events.gen.ts";
 import { historyLimit } from "../src/queries.ts";
@@ -92,7 +92,17 @@ test("what another device has deleted before the answer came does not come back 
   cache.setQueryData<HistoryPage>(["history", 0], { total: 0, rows: [] });
   await emit("FRESIS_HISTORY_DELETED", { recordId: "h" });
   await recordSaved(page, record("h", 1), true);
+  await recordDeleted(page, "i");
+  await emit("FRESIS_HISTORY_CREATED", { recordId: "i", record: record("i", 2) });
   expect(cache.getQueryData(["history", 0])).toEqual({ total: 0, rows: [] });
+});
+
+test("notifications stand by when they were made, whichever was told first", async () => {
+  const { cache, queries, emit } = bound();
+  const { queryKey } = queries.notifications;
+  cache.setQueryData(queryKey, { unread: 1, revision: 1, rows: [notification("b", false, 7)] });
+  await emit("NOTIFICATION_NEW", { notification: notification("a", false, 5), unread: 2, revision: 2 });
+  expect(cache.getQueryData(queryKey)?.rows.map(({ id }) => id)).toEqual(["b", "a"]);
 });
 
 test("a notification that comes after all were read is fetched: it may be one of them", async () => {

@@ -141,3 +141,18 @@ test("a new sync takes the banner of an ended one over", () => {
 test("jobs that sync nothing are no syncs", () => {
   expect(after(queued("x", "submitOrder"), { kind: "jobs", jobs: [job("x")], now: 0 }).runs).toEqual([]);
 });
+
+test("the end of a sync that nobody has seen does not hide the next one of its type", () => {
+  const syncs = after(progress(10, 0, { jobId: "j2" }), completed(1, "j1"));
+  expect(say(syncs)).toBe("running 10: Syncing customers; 200 of 2,000");
+});
+
+test("what the list says has ended does not begin by an event that comes late", () => {
+  const jobs = [job("j1", { type: "syncCustomers", status: "completed" })];
+  expect(say(after({ kind: "jobs", jobs, now: 0 }, progress(50), queued()))).toBeNull();
+});
+
+test("what a sync has got is told, also after JOB_COMPLETED", () => {
+  const end = event("JOB_COMPLETED", { jobId: "j1", type: "syncCustomers", result: null }, 1_000);
+  expect(say(after(progress(40), end, completed(1_001)))).toBe("done 100: Synced customers; 2,000 records");
+});
