@@ -3,7 +3,7 @@ import { write } from "../src/cache.ts";
 import { readNotifications } from "../src/changes.ts";
 import { createQueryClient } from "../src/queries.ts";
 import { surely } from "../src/rows.ts";
-import { bound, notification } from "./kit.ts";
+import { bound, happened, notification } from "./kit.ts";
 
 // What a response brings, written into data that events write too.
 
@@ -53,7 +53,7 @@ test("what is fetched for the first time is fetched once more after it: the answ
   await write(cache, queryKey, (old) => surely(old));
   answer([]);
   await loaded;
-  await new Promise((resolve) => setTimeout(resolve, 10));
+  await happened();
   expect(doubtful(queryKey)).toBe(true);
 });
 
