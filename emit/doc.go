@@ -35,7 +35,7 @@
 // out, and dropped otherwise. What a transaction within the request has committed is
 // not dropped, whatever the status: a request that fails after its commit has still
 // changed the data, and the other devices must hear of it. So the order is DB write,
-// response, broadcast without anyone thinking of it, and an event that fails is
+// response, broadcast as a rule, without anyone thinking of it, and an event that fails is
 // logged and counted, never a failed request.
 //
 // # In the order of what happened
@@ -48,19 +48,29 @@
 //
 //   - those of a [Tx] from before its commit on. Whoever has seen what a transaction wrote,
 //     or has waited for its lock, is told of after it;
-//   - those of a request behind [Middleware] from before its response on. Whoever has the
-//     response is told of after it;
-//   - those of a Flush, of a [JobRunner] and of [InOrder] from the call on.
+//   - the others of a request behind [Middleware] from before its response on. Whoever has
+//     the response is told of after it. Until then they may still be dropped, and an event
+//     of a Tx may be sent before them, even one of the same request that came later: write
+//     both in one Tx;
+//   - those of a Flush, which are all that a Tx has handed to an outbox of [NewOutbox], from
+//     the call on; as those of a request at the place of when they were collected, so emit
+//     after the write;
+//   - those of a [JobRunner] and of [InOrder] from the call on.
 //
 // What stands in line is sent before what stands behind it, by whoever sends first. So the
 // events of a transaction whose request is still busy may be sent before its response, if
 // another event of the same user is due. An event waits only for a commit that is under
-// way and for events that are being sent, and for a second at most; Stats.Overtaken counts
-// those that were not waited for any longer. What goes to the hub itself stands in no line.
+// way, at most a second from that commit's beginning on, and for events that are being
+// sent, at most two seconds in all; Stats.Overtaken counts those that were not waited for
+// any longer. Whoever emits from within a Commit, or from within what an outbox sends to,
+// may wait for itself that long. What outboxes send to should not block; a hub does not.
 //
-// That is the order within one process. Where several write, or where a page also changes
-// its rows by responses, rows should carry a version or the time of their change, so that
-// a page never puts an older row in a newer one's place.
+// A line is one user's at one Broadcaster: a wrapper that is made anew for each request has
+// lines of its own, and what goes to the hub itself stands in none. Events to everyone have
+// a line of their own, and no order with those to single users. All this is within one
+// process. Where several write, or where a page also changes its rows by responses, rows
+// should carry a version or the time of their change, so that a page never puts an older
+// row in a newer one's place.
 //
 // # Many changes, long work
 //
@@ -71,7 +81,7 @@
 // # What a crash loses
 //
 // Outboxes are memory. A process that dies between the commit and the flush, which is
-// microseconds later, or after the response with Middleware, has changed the data and
+// as a rule microseconds later, or after the response with Middleware, has changed the data and
 // sent nothing, and no other process knows of it. What a client then sees:
 //
 //   - Its connection breaks, for it was to the process that died.

@@ -76,7 +76,7 @@ func (o *Outbox) queue() {
 	for i := range o.entries {
 		o.entries[i].seq = lastSeq.Add(1)
 	}
-	inLine.put(o.to, o.entries, nil)
+	inLine.commit(o.to, o.entries)
 }
 
 // adopt takes what a transaction has committed, in whatever state the outbox is. Over
@@ -86,7 +86,7 @@ func (o *Outbox) queue() {
 func (o *Outbox) adopt(entries []entry) {
 	o.room.mu.Lock()
 	for i := range entries {
-		entries[i].committed = true
+		entries[i].sure = true
 		o.room.enter(&entries[i])
 		if !o.request {
 			inLine.leave(entries[i].place)
@@ -149,7 +149,7 @@ func (o *Outbox) close(failed bool) (waiting bool) {
 		o.drop()
 	}
 	for i := range o.entries {
-		o.entries[i].committed = true
+		o.entries[i].sure = true
 	}
 	inLine.put(o.to, o.entries, o) // before the client has the response, and comes with the next request
 	return len(o.entries) > 0

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"time"
 
 	"github.com/usercast-go/usercast"
 )
@@ -16,8 +17,9 @@ import (
 // no job should fail of it.
 //
 // Flushes that overlap are one: the later returns at once, and the one under way sends
-// in its stead, so that the order holds. Flush waits for what it sends to, and for at
-// most a second for earlier events of the same users: see the package documentation.
+// in its stead, so that the order holds. Flush waits for what it sends to, and for earlier
+// events of the same users: see the package documentation. Another goroutine that does the
+// same may send an event of this outbox; its error is then logged and counted only.
 // The outbox of an open transaction is not to be flushed: [ErrOpen].
 func (o *Outbox) Flush() error {
 	if !o.usable() {
@@ -26,16 +28,19 @@ func (o *Outbox) Flush() error {
 	return o.send(false)
 }
 
-// send sends all that waits, or only what committed transactions have handed over.
-func (o *Outbox) send(committedOnly bool) error {
-	start, err := o.stage(committedOnly)
+// send sends all that waits, or only what is sure to have happened.
+func (o *Outbox) send(sureOnly bool) error {
+	start, err := o.stage(sureOnly)
 	if !start {
 		return err
 	}
+	defer o.awaitPulled()
 	finished := false
 	defer func() {
 		if !finished { // a Goexit in what it sends to: the next Flush goes on
-			o.stop()
+			if ended := o.stop(); ended {
+				_ = o.send(sureOnly) // there will be none
+			}
 		}
 	}()
 	var unsent failures
@@ -68,23 +73,24 @@ func (o *Outbox) hand(e *entry) (err error) {
 
 // stage moves what is to be sent behind what is being sent. start says that the
 // caller is the one to send it.
-func (o *Outbox) stage(committedOnly bool) (start bool, err error) {
+func (o *Outbox) stage(sureOnly bool) (start bool, err error) {
 	o.room.mu.Lock()
 	defer o.room.mu.Unlock()
 	if o.held {
 		return false, fmt.Errorf("%w: whoever commits flushes its outbox then", ErrOpen)
 	}
+	staged := len(o.outgoing)
 	var stay []entry
 	for _, e := range o.entries {
-		if e.committed || !committedOnly {
+		if e.sure || !sureOnly {
 			o.outgoing = append(o.outgoing, e)
 		} else {
 			stay = append(stay, e)
 		}
 	}
 	o.entries = stay
-	inLine.put(o.to, o.outgoing, o)
-	if o.sending || len(o.outgoing) == 0 {
+	inLine.put(o.to, o.outgoing[staged:], o)
+	if o.sending || len(o.outgoing)+len(o.pulled) == 0 {
 		return false, nil
 	}
 	o.sending = true
@@ -94,12 +100,19 @@ func (o *Outbox) stage(committedOnly bool) (start bool, err error) {
 // next takes the next event to send, when all that stood before it in line is sent. If
 // there is none, the caller is done: whoever stages one from then on sends it.
 func (o *Outbox) next() (e entry, ok bool) {
+	inTime, until := true, time.Time{}
 	for {
 		e, ok, earlier := o.take()
 		if earlier == nil {
+			if !inTime {
+				o.logOvertaking(e.user, e.ev.Type)
+			}
 			return e, ok
 		}
-		inLine.makeWay(earlier, o.room.logger)
+		if until.IsZero() {
+			until = time.Now().Add(patience)
+		}
+		inTime = inLine.makeWay(earlier, until) && inTime
 	}
 }
 
@@ -129,6 +142,7 @@ func (o *Outbox) pull(p *place) (e entry, ok bool) {
 		for i := range *from {
 			if e = (*from)[i]; e.place == p {
 				*from = slices.Delete(*from, i, i+1)
+				o.pulled = append(o.pulled, p)
 				o.room.leave(&e)
 				return e, true
 			}
@@ -137,10 +151,27 @@ func (o *Outbox) pull(p *place) (e entry, ok bool) {
 	return entry{}, false
 }
 
-func (o *Outbox) stop() {
+// awaitPulled waits until what others have pulled is sent: who has flushed may go on with
+// what comes after it.
+func (o *Outbox) awaitPulled() {
+	o.room.mu.Lock()
+	pulled := o.pulled
+	o.pulled = nil
+	o.room.mu.Unlock()
+	until := time.Now().Add(patience)
+	for _, p := range pulled {
+		if _, moved, _ := inLine.look(p); moved != nil && !inLine.await(p, moved, until) {
+			return
+		}
+	}
+}
+
+// stop ends a sending that did not come to its end, and says whether the outbox has ended.
+func (o *Outbox) stop() (ended bool) {
 	o.room.mu.Lock()
 	defer o.room.mu.Unlock()
 	o.sending = false
+	return o.ended
 }
 
 // deliver sends one event, without a lock. A panic of what it sends to is an error:

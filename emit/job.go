@@ -113,7 +113,6 @@ func NewJobRunner(cfg JobConfig) (*JobRunner, error) {
 	if cfg.To == nil {
 		return nil, configError("JobConfig.To", "missing; a hub takes events")
 	}
-	cfg.To = InOrder(cfg.To)
 	if cfg.MaxAttempts == 0 {
 		cfg.MaxAttempts = 1
 	}
@@ -138,6 +137,7 @@ func NewJobRunner(cfg JobConfig) (*JobRunner, error) {
 	if cfg.Progress.Logger == nil {
 		cfg.Progress.Logger = cfg.Logger
 	}
+	cfg.To = ordered(cfg.To, cfg.Logger)
 	return &JobRunner{cfg: cfg, running: make(map[jobName]struct{})}, nil
 }
 

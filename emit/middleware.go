@@ -60,10 +60,10 @@ func (cfg OutboxConfig) Middleware(to usercast.Broadcaster) func(http.Handler) h
 			next.ServeHTTP(resp.writer(), r.WithContext(WithOutbox(ctx, out)))
 			returned = true
 			waiting := out.close(resp.failed())
-			resp.finish(waiting)
 			if waiting {
-				out.send(false) // errors are logged and counted
+				defer out.send(false) // whatever becomes of the response; errors are logged and counted
 			}
+			resp.finish(waiting)
 		})
 	}
 }

@@ -21,9 +21,12 @@ import (
 // line from before its commit on, and who sends looks whether anyone stands before it.
 // It then sends that first, in its owner's stead, or waits for a commit under way.
 
-// patience is how long an event waits for one before it: a commit that hangs must not
-// hold up all that a user hears.
-const patience = time.Second
+// An event waits for those before it, but a commit that hangs must not hold up all that a
+// user hears.
+const (
+	commitPatience = time.Second     // for a commit, from its beginning on
+	patience       = 2 * time.Second // for all, among them what waits for such a commit itself
+)
 
 // lastSeq numbers events by when they came to be.
 var lastSeq atomic.Uint64
@@ -46,34 +49,86 @@ type line struct {
 type place struct {
 	seq   uint64
 	lines []line
+	own   [1]line // room for lines, if it is one
 	// The lock of lines guards the rest.
-	owner *Outbox       // can be told to send it; nil while nobody can
-	since time.Time     // when it came, or was given its owner
-	moved chan struct{} // closed at the next change, if anyone waits for one
-	left  bool
+	clear      int           // how many of the lines have nobody before it
+	owner      *Outbox       // whom it can be taken from to be sent; nil while it can not
+	committing time.Time     // since when its commit is under way; zero if none is
+	moved      chan struct{} // closed at the next change, if anyone waits for one
+	left       bool
 }
 
-// put places the events that have no place yet, and makes owner the one that sends all of
-// them. Without an owner it has to be waited for them, and one is to follow soon.
-func (l *lines) put(to usercast.Broadcaster, entries []entry, owner *Outbox) {
+// commit places events whose commit is about to begin. They have to be waited for.
+func (l *lines) commit(to usercast.Broadcaster, entries []entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.place(to, entries)
+	now := time.Now()
 	for i := range entries {
-		e := &entries[i]
-		if e.place == nil {
-			e.place = &place{seq: e.seq, lines: linesOf(to, e)}
-			l.insert(e.place)
-		}
-		e.place.owner, e.place.since = owner, time.Now()
-		e.place.wake()
+		entries[i].place.committing = now
 	}
 }
 
-func (l *lines) insert(p *place) {
-	for _, k := range p.lines {
-		at, found := slices.BinarySearchFunc(l.of[k], p.seq, bySeq)
-		if !found { // a user may be named twice
-			l.of[k] = slices.Insert(l.of[k], at, p)
+// put places events that stand in no line, and has all of them taken from owner by
+// whoever must send them first.
+func (l *lines) put(to usercast.Broadcaster, entries []entry, owner *Outbox) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.place(to, entries)
+	for i := range entries {
+		if p := entries[i].place; p.owner != owner || !p.committing.IsZero() {
+			p.owner, p.committing = owner, time.Time{}
+			p.wake()
+		}
+	}
+}
+
+// place gives a place to events that have none, or have lost it because nobody waited
+// any longer.
+func (l *lines) place(to usercast.Broadcaster, entries []entry) {
+	n := 0
+	for i := range entries {
+		if p := entries[i].place; p == nil || p.left {
+			n++
+		}
+	}
+	if n == 0 {
+		return
+	}
+	if to != nil && !reflect.ValueOf(to).Comparable() {
+		to = nil
+	}
+	places, firsts := make([]place, n), make([]*place, n)
+	for i := range entries {
+		e := &entries[i]
+		if e.place != nil && !e.place.left {
+			continue
+		}
+		n--
+		p := &places[n]
+		p.seq, p.lines = e.seq, p.own[:1]
+		room := firsts[n : n+1]
+		if p.own[0] = (line{to, e.user}); e.kind == toMany {
+			p.lines, room = make([]line, len(e.users)), make([]*place, len(e.users))
+			for i, id := range e.users {
+				p.lines[i] = line{to, id}
+			}
+		}
+		l.insert(p, room)
+		e.place = p
+	}
+}
+
+// insert puts p into its lines. room is of the same length, for those that are empty.
+func (l *lines) insert(p *place, room []*place) {
+	for i, k := range p.lines {
+		in, ok := l.of[k]
+		if !ok {
+			l.of[k] = append(room[i:i:i+1], p)
+			continue
+		}
+		if at, found := slices.BinarySearchFunc(in, p.seq, bySeq); !found { // a user may be named twice
+			l.of[k] = slices.Insert(in, at, p)
 		}
 	}
 }
@@ -104,70 +159,79 @@ func (l *lines) remove(p *place) {
 	}
 }
 
-// before returns an event that is to be sent before p, or nil.
+// before returns the place of an event that is to be sent before that of p, or nil.
 func (l *lines) before(p *place) *place {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, k := range p.lines {
-		if all := l.of[k]; len(all) > 0 && all[0].seq < p.seq {
-			return all[0]
+	for ; p.clear < len(p.lines); p.clear++ {
+		if in := l.of[p.lines[p.clear]]; len(in) > 0 && in[0].seq < p.seq {
+			return in[0]
 		}
 	}
 	return nil
 }
 
-// makeWay sends an event that stands before another one, and all before it, in their
-// owners' stead, or waits until it has moved. If it does not within its time, nobody
-// waits for it any more.
+// makeWay sends the event of p, and all before it, in their owners' stead, or waits until
+// it has moved. If it does not in time, nobody waits for it any more, and makeWay returns
+// false. p stands before an event that waits until then.
 //
-// Nobody waits in a circle: an event waits for lower numbers only, and for these while
-// their commit is under way or while they are being sent, which is when they wait for none.
-func (l *lines) makeWay(p *place, logger *slog.Logger) {
+// Nobody waits in a circle, unless a Broadcaster or a Commit emits: an event waits for
+// lower numbers only, while their commit is under way or while they are being sent.
+func (l *lines) makeWay(p *place, until time.Time) bool {
+	inTime := true
 	for q := l.before(p); q != nil; q = l.before(p) {
-		l.makeWay(q, logger)
+		inTime = l.makeWay(q, until) && inTime
 	}
-	owner, moved, left := l.look(p)
+	owner, moved, begun := l.look(p)
 	if moved == nil {
-		return
+		return inTime
 	}
 	if owner != nil {
 		if e, ok := owner.pull(p); ok {
 			_ = owner.hand(&e) // logged and counted as its own
-			return
+			return inTime
 		}
 	}
-	timer := time.NewTimer(left)
+	if !begun.IsZero() && begun.Add(commitPatience).Before(until) {
+		until = begun.Add(commitPatience)
+	}
+	return l.await(p, moved, until) && inTime
+}
+
+// await waits until an event has moved, and takes it out of line if it does not in time.
+func (l *lines) await(p *place, moved <-chan struct{}, until time.Time) bool {
+	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
 	select {
 	case <-moved:
+		return true
 	case <-timer.C:
-		if l.giveUp(p) {
-			counters.overtaken.Add(1)
-			logOvertaken(logger, p.lines[0].user)
-		}
+		return !l.giveUp(p)
 	}
 }
 
-// look returns who can send an event, what is closed when it moves, and how long to wait.
-func (l *lines) look(p *place) (owner *Outbox, moved <-chan struct{}, left time.Duration) {
+// look returns whom an event can be taken from, what is closed when it moves, nil if it
+// has left, and when its commit began.
+func (l *lines) look(p *place) (owner *Outbox, moved <-chan struct{}, committing time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if p.left {
-		return nil, nil, 0
+		return nil, nil, time.Time{}
 	}
 	if p.moved == nil {
 		p.moved = make(chan struct{})
 	}
-	if left = patience; p.owner == nil {
-		left -= time.Since(p.since)
-	}
-	return p.owner, p.moved, left
+	return p.owner, p.moved, p.committing
 }
 
+// giveUp takes an event out of line, and says whether it still stood there.
 func (l *lines) giveUp(p *place) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	stood := !p.left
+	if stood {
+		counters.overtaken.Add(1)
+	}
 	l.remove(p)
 	return stood
 }
@@ -181,39 +245,30 @@ func (p *place) wake() {
 
 func bySeq(p *place, seq uint64) int { return cmp.Compare(p.seq, seq) }
 
-// linesOf returns where an event stands.
-func linesOf(to usercast.Broadcaster, e *entry) []line {
-	if to != nil && !reflect.ValueOf(to).Comparable() {
-		to = nil
-	}
-	if e.kind != toMany {
-		return []line{{to, e.user}}
-	}
-	out := make([]line, len(e.users))
-	for i, id := range e.users {
-		out[i] = line{to, id}
-	}
-	return out
-}
-
 // InOrder returns a Broadcaster that sends at once, and not before what [Tx] and
 // [Middleware] still have to tell the same users of what came before: it sends that
-// first, and waits for a commit under way for at most a second. It is for code that
-// sends to the hub itself about data that it has read, such as a worker that has taken a
-// job from a table, and whose request may still be busy with its response. Outboxes and a
-// [JobRunner] keep the order by themselves.
+// first, and waits for a commit under way for at most a second, whatever becomes of a
+// context. It is for code that sends to the hub itself about data that it has read, such
+// as a worker that has taken a job from a table, and whose request may still be busy with
+// its response. Outboxes and a [JobRunner] keep the order by themselves.
 //
-// It can do what the Broadcaster to can, and its errors are those of to. An outbox is
-// returned as it is.
-func InOrder(to usercast.Broadcaster) usercast.Broadcaster {
+// Its errors are those of to. It has the methods BroadcastMany, which sends to each user by
+// itself if to has none, and BroadcastAll, which is an error then. An outbox is returned as
+// it is.
+func InOrder(to usercast.Broadcaster) usercast.Broadcaster { return ordered(to, nil) }
+
+func ordered(to usercast.Broadcaster, logger *slog.Logger) usercast.Broadcaster {
 	switch to.(type) {
 	case nil, *Outbox, inOrder:
 		return to
 	}
-	return inOrder{to}
+	return inOrder{to, logger}
 }
 
-type inOrder struct{ to usercast.Broadcaster }
+type inOrder struct {
+	to     usercast.Broadcaster
+	logger *slog.Logger // of what is not waited for. nil: slog.Default
+}
 
 // direct is what a Broadcaster sends to: outboxes keep the order by themselves.
 func direct(to usercast.Broadcaster) usercast.Broadcaster {
@@ -224,7 +279,7 @@ func direct(to usercast.Broadcaster) usercast.Broadcaster {
 }
 
 func (b inOrder) Broadcast(userID string, ev usercast.Event) error {
-	return b.turn(entry{kind: toUser, user: userID}, func() error { return b.to.Broadcast(userID, ev) })
+	return b.turn(entry{kind: toUser, user: userID, ev: ev}, func() error { return b.to.Broadcast(userID, ev) })
 }
 
 func (b inOrder) BroadcastMany(ctx context.Context, userIDs []string, ev usercast.Event) error {
@@ -237,17 +292,22 @@ func (b inOrder) BroadcastAll(ctx context.Context, ev usercast.Event) error {
 	if !ok {
 		return cannotAll(b.to, ev)
 	}
-	return b.turn(entry{kind: toAll}, func() error { return all.BroadcastAll(ctx, ev) })
+	return b.turn(entry{kind: toAll, ev: ev}, func() error { return all.BroadcastAll(ctx, ev) })
 }
 
 // turn waits until it is an event's turn, and sends it.
 func (b inOrder) turn(e entry, send func() error) error {
 	e.seq = lastSeq.Add(1)
-	es := []entry{e}
-	inLine.put(b.to, es, nil)
-	defer inLine.leave(es[0].place)
-	for p := inLine.before(es[0].place); p != nil; p = inLine.before(es[0].place) {
-		inLine.makeWay(p, nil)
+	one := []entry{e}
+	inLine.put(b.to, one, nil)
+	p := one[0].place
+	defer inLine.leave(p)
+	inTime, until := true, time.Now().Add(patience)
+	for earlier := inLine.before(p); earlier != nil; earlier = inLine.before(p) {
+		inTime = inLine.makeWay(earlier, until) && inTime
+	}
+	if !inTime {
+		logOvertaking(b.logger, e.user, e.ev.Type, false)
 	}
 	return send()
 }

@@ -3,9 +3,12 @@ package emit
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -136,7 +139,7 @@ func TestHangingCommitIsNotWaitedForForever(t *testing.T) {
 			out.Broadcast("alice", event(what, nil))
 			out.Flush()
 		}
-		want(t, "waited", time.Since(start), patience)
+		want(t, "waited", time.Since(start), commitPatience)
 		want(t, "sent", to.heard(), "alice SECOND, alice THIRD")
 		close(let)
 		<-done
@@ -147,7 +150,168 @@ func TestHangingCommitIsNotWaitedForForever(t *testing.T) {
 	})
 }
 
-// A hub that ends its caller's goroutine leaves nobody waiting.
+// What was not waited for once is so again for those who come after it was committed.
+func TestLateCommitStandsInLineAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, to := newFakeDB(t), new(listener)
+		commit := make(chan struct{})
+		db.fail = func(stmt string) error {
+			if stmt == "COMMIT" {
+				<-commit
+			}
+			return nil
+		}
+		let, done := stalled(to, func(w http.ResponseWriter, r *http.Request) {
+			Tx(r.Context(), db, to, nil, func(tx *sql.Tx, out *Outbox) error { insert(t, tx, out, "FIRST"); return nil })
+		})
+		ordered(to, new(logBuffer).logger()).Broadcast("alice", event("OTHER", nil))
+		want(t, "sent", to.heard(), "alice OTHER")
+		close(commit)
+		synctest.Wait()
+		Tx(context.Background(), db, to, nil, func(tx *sql.Tx, out *Outbox) error { insert(t, tx, out, "SECOND"); return nil })
+		close(let)
+		<-done
+		want(t, "sent", to.heard(), "alice FIRST, alice SECOND")
+	})
+}
+
+// Those who wait behind a commit that hangs keep their order among themselves.
+func TestAllWaitForAHangingCommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, to, logs, before := newFakeDB(t), new(listener), new(logBuffer), Counters()
+		let, done := make(chan struct{}), make(chan struct{})
+		db.fail = func(stmt string) error {
+			if stmt == "COMMIT" {
+				<-let
+			}
+			return nil
+		}
+		go func() {
+			defer close(done)
+			Tx(context.Background(), db, to, nil, func(tx *sql.Tx, out *Outbox) error { insert(t, tx, out, "HUNG"); return nil })
+		}()
+		synctest.Wait()
+		var wg sync.WaitGroup
+		for i := range 5 {
+			wg.Go(func() { ordered(to, logs.logger()).Broadcast("alice", event(fmt.Sprint(i), nil)) })
+			synctest.Wait()
+		}
+		wg.Wait()
+		want(t, "sent", to.heard(), "alice 0, alice 1, alice 2, alice 3, alice 4")
+		want(t, "not waited for", since(before).Overtaken, 1)
+		close(let)
+		<-done
+	})
+}
+
+// An event whose sending hangs holds up others for two seconds, and no more.
+func TestHangingBroadcast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		to, logs, before := new(listener), new(logBuffer), Counters()
+		to.hear = func(_ string, ev usercast.Event) error {
+			if ev.Type == "HANGS" {
+				time.Sleep(time.Minute)
+			}
+			return nil
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() { InOrder(to).Broadcast("alice", event("HANGS", nil)) })
+		synctest.Wait()
+		start := time.Now()
+		for i := range 5 {
+			wg.Go(func() {
+				out := NewOutbox(to, OutboxConfig{Logger: logs.logger()})
+				out.Broadcast("alice", event(fmt.Sprint(i), nil))
+				out.Flush()
+				want(t, "waited", time.Since(start), patience)
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+		want(t, "not waited for", since(before).Overtaken, 1)
+		want(t, "lines left", len(inLine.of), 0)
+	})
+}
+
+// When Tx or Flush has returned its events are sent, whoever has sent them.
+func TestTxReturnsWhenAllIsSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, to := newFakeDB(t), new(listener)
+		slow := map[string]chan struct{}{"SLOW": make(chan struct{}), "FIRST": make(chan struct{})}
+		to.hear = func(_ string, ev usercast.Event) error {
+			if c := slow[ev.Type]; c != nil {
+				<-c
+			}
+			return nil
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			Tx(context.Background(), db, to, nil, func(tx *sql.Tx, out *Outbox) error {
+				out.Broadcast("bob", event("SLOW", nil))
+				return out.Broadcast("alice", event("FIRST", nil))
+			})
+			to.Broadcast("alice", event("SECOND", nil)) // past all lines, but after Tx
+		}()
+		synctest.Wait()
+		go InOrder(to).Broadcast("alice", event("OTHER", nil)) // takes FIRST out
+		synctest.Wait()
+		close(slow["SLOW"])
+		synctest.Wait()
+		want(t, "sent before FIRST", to.heard(), "bob SLOW")
+		close(slow["FIRST"])
+		<-done
+		synctest.Wait()
+		// OTHER and SECOND are sent at once: only FIRST comes before both.
+		heard := to.heard()
+		if !strings.HasPrefix(heard, "alice FIRST, ") || strings.Count(heard, ",") != 2 {
+			t.Errorf("sent: %s", heard)
+		}
+	})
+}
+
+// A response that panics on its way out costs no event.
+func TestMiddlewareResponsePanics(t *testing.T) {
+	db, to := newFakeDB(t), new(listener)
+	panicked, _ := catch(func() error {
+		Middleware(to)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			Tx(r.Context(), db, to, nil, func(tx *sql.Tx, out *Outbox) error { insert(t, tx, out, "A"); return nil })
+		})).ServeHTTP(panickyClient{httptest.NewRecorder()}, httptest.NewRequest("POST", "/", nil))
+		return nil
+	})
+	want(t, "panic", panicked, any(http.ErrAbortHandler))
+	want(t, "sent", to.heard(), "alice A")
+	want(t, "lines left", len(inLine.of), 0)
+}
+
+type panickyClient struct{ *httptest.ResponseRecorder }
+
+func (panickyClient) FlushError() error { panic(http.ErrAbortHandler) }
+
+// A hub that ends its caller's goroutine loses one event, and leaves nobody waiting.
+func TestGoexitLosesOneEvent(t *testing.T) {
+	db, to, before := newFakeDB(t), new(listener), Counters()
+	to.hear = func(_ string, ev usercast.Event) error {
+		if ev.Type == "DEADLY" {
+			runtime.Goexit()
+		}
+		return nil
+	}
+	catch(func() error {
+		return Tx(context.Background(), db, to, nil, func(tx *sql.Tx, out *Outbox) error {
+			for _, user := range []string{"alice", "bob", "carol"} {
+				out.Broadcast(user, event("DEADLY", nil))
+				out.Broadcast(user, event("ALIVE", nil))
+			}
+			return nil
+		})
+	})
+	want(t, "sent", to.heard(), "alice ALIVE, bob ALIVE, carol ALIVE")
+	want(t, "counted", since(before), Stats{Collected: 6, Sent: 3, Failed: 3})
+	want(t, "lines left", len(inLine.of), 0)
+}
+
+// A hub that ends the goroutine of somebody who sends in another's stead, too.
 func TestGoexitLeavesTheLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		to, before := new(listener), Counters()

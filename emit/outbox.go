@@ -46,11 +46,12 @@ type Outbox struct {
 	parent *Outbox // whom a transaction hands its events to; nil: they are sent
 	room   *room   // guards all that follows
 
-	entries  []entry // what came, in order
-	outgoing []entry // what is being sent
-	sending  bool    // a goroutine is at outgoing
-	held     bool    // an open transaction decides, so nothing may be sent
-	request  bool    // of a request: what is committed is sent in any case
+	entries  []entry  // what came, in order
+	outgoing []entry  // what is being sent
+	pulled   []*place // what others have taken out to send it before their own
+	sending  bool     // a goroutine is at outgoing
+	held     bool     // an open transaction decides, so nothing may be sent
+	request  bool     // of a request: what is committed is sent in any case
 	ended    bool
 	broken   error // a part could be neither kept nor undone
 }
@@ -68,14 +69,14 @@ type room struct {
 
 // An entry is an event that waits.
 type entry struct {
-	kind      kind
-	user      string   // of toUser
-	users     []string // of toMany
-	ev        usercast.Event
-	bytes     int
-	committed bool   // it happened, whatever becomes of the request
-	seq       uint64 // when it came to be
-	place     *place // in line; nil as long as it may still be dropped
+	kind  kind
+	user  string   // of toUser
+	users []string // of toMany
+	ev    usercast.Event
+	bytes int
+	sure  bool   // it happened, whatever becomes of the request
+	seq   uint64 // when it came to be
+	place *place // in line; nil as long as it may still be dropped
 }
 
 type kind uint8
@@ -156,12 +157,12 @@ func (o *Outbox) Discard() {
 // drop is Discard with the lock held.
 func (o *Outbox) drop() {
 	o.entries = slices.DeleteFunc(o.entries, func(e entry) bool {
-		if !e.committed {
+		if !e.sure {
 			o.room.leave(&e)
 			inLine.leave(e.place)
 			counters.discarded.Add(1)
 		}
-		return !e.committed
+		return !e.sure
 	})
 }
 
@@ -237,6 +238,17 @@ func (o *Outbox) logUnsent(msg, user, typ string, err error) {
 	o.room.mu.Unlock()
 	if n <= maxLogged {
 		logUnsent(logger, msg, user, typ, err, n == maxLogged)
+	}
+}
+
+// logOvertaking logs the first few events of this outbox that are sent before earlier ones.
+func (o *Outbox) logOvertaking(user, typ string) {
+	o.room.mu.Lock()
+	o.room.logged++
+	n, logger := o.room.logged, o.room.logger
+	o.room.mu.Unlock()
+	if n <= maxLogged {
+		logOvertaking(logger, user, typ, n == maxLogged)
 	}
 }
 

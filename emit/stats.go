@@ -58,13 +58,16 @@ func logUnsent(logger *slog.Logger, msg, user, typ string, err error, last bool)
 	logger.LogAttrs(context.Background(), slog.LevelError, msg, attrs...)
 }
 
-// logOvertaken logs that an event of a user is sent before an earlier one.
-func logOvertaken(logger *slog.Logger, user string) {
+// logOvertaking logs that an event is sent before an earlier one of its users.
+func logOvertaking(logger *slog.Logger, user, typ string, last bool) {
 	if logger == nil {
 		logger = slog.Default()
 	}
-	logger.LogAttrs(context.Background(), slog.LevelWarn, "emit: event sent before an earlier one, whose commit hangs",
-		slog.String("user_id", clip(user)), slog.Duration("waited", patience))
+	attrs := []slog.Attr{slog.String("user_id", clip(user)), slog.String("type", clip(typ))}
+	if last {
+		attrs = append(attrs, slog.String("further", "counted only"))
+	}
+	logger.LogAttrs(context.Background(), slog.LevelWarn, "emit: event sent before an earlier one that was not committed or sent in time", attrs...)
 }
 
 // clip bounds a name in a log: what is refused may be of any size.

@@ -102,7 +102,7 @@ func (m mutant) run(dir string, seeds int) (verdict string, err error) {
 	}
 	args := []string{"-test.timeout", "120s", "-test.run"}
 	if filepath.Dir(m.file) == "emit" {
-		args = append(args, "^(TestEventsLeaveInTheOrderOfCommits|TestNoRequestOvertakesAnother)$")
+		args = append(args, "^Test(EventsLeaveInTheOrderOfCommits|NoRequestOvertakesAnother|TxReturnsWhenAllIsSent|LateCommitStandsInLineAgain|AllWaitForAHangingCommit)$")
 	} else {
 		args = append(args, "^TestProperty$", fmt.Sprintf("-seeds=%d", seeds))
 	}
