@@ -241,14 +241,14 @@ func (d *Device) Return() {
 // called. There are no buffers between device and hub: the hub's first write waits,
 // and after Config.WriteTimeout the hub cuts the connection.
 func (d *Device) Stall() (resume func()) {
-	d.link.set(func() { d.link.stalled = true })
-	return func() { d.link.set(func() { d.link.stalled = false }) }
+	d.link.stall(true)
+	return func() { d.link.stall(false) }
 }
 
 // Close ends the device. What it has heard can still be asked for.
 func (d *Device) Close() {
 	d.client.Close()
-	d.link.set(func() { d.link.stalled = false })
+	d.link.stall(false)
 	<-d.ended
 }
 

@@ -2,8 +2,11 @@ package usercasttest
 
 import (
 	"context"
+	"errors"
 	"net"
+	"os"
 	"sync"
+	"time"
 
 	"github.com/usercast-go/usercast/internal/pipe"
 )
@@ -65,6 +68,21 @@ func (l *link) dial(ctx context.Context, pipes *pipe.Listener) (net.Conn, error)
 	return lc, nil
 }
 
+// stall stops reading, also a Read that waits already: it would take one write more. Only
+// this sets deadlines.
+func (l *link) stall(on bool) {
+	l.set(func() {
+		l.stalled = on
+		var deadline time.Time
+		if on {
+			deadline = time.Now().Add(-time.Second)
+		}
+		if l.conn != nil {
+			_ = l.conn.SetReadDeadline(deadline) // it fails only once it is closed
+		}
+	})
+}
+
 // cut ends the connection without a word, as a network does that fails.
 func (l *link) cut() {
 	l.set(func() {
@@ -84,10 +102,15 @@ type linkConn struct {
 
 // Read implements net.Conn: nothing is taken while the link is stalled.
 func (c *linkConn) Read(p []byte) (int, error) {
-	if err := c.link.until(c.closed, func() bool { return !c.link.stalled }); err != nil {
-		return 0, err
+	for {
+		if err := c.link.until(c.closed, func() bool { return !c.link.stalled }); err != nil {
+			return 0, err
+		}
+		n, err := c.Conn.Read(p)
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
 	}
-	return c.Conn.Read(p)
 }
 
 // Close implements net.Conn. It never blocks.

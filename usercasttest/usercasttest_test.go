@@ -200,6 +200,25 @@ func TestStalledDeviceIsCutAndTold(t *testing.T) {
 	})
 }
 
+// A device that is stalled takes nothing at all, not even what it is waiting for already.
+func TestStallTakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := usercasttest.NewServer(t, usercast.Config{})
+		d := s.Dial("ann")
+		synctest.Wait() // it reads
+		resume := d.Stall()
+		must(t, created.Broadcast(s, "ann", order{"1"}))
+		synctest.Wait()
+		if events := d.Events(); len(events) > 0 {
+			t.Errorf("it heard %v", events)
+		}
+		resume()
+		if got := usercasttest.RequireEvent(d, created); got.ID != "1" {
+			t.Errorf("got %v, want 1", got)
+		}
+	})
+}
+
 func TestSince(t *testing.T) {
 	eitherClock(t, func(t *testing.T) {
 		s := usercasttest.NewServer(t, usercast.Config{})
