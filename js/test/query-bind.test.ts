@@ -3,7 +3,7 @@ import { onlineManager, QueryObserver, queryOptions } from "@tanstack/react-quer
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { update } from "../src/query/index.ts";
 import { pass, settle, ts } from "./kit.ts";
-import { type Order, stage, tidy } from "./query-kit.ts";
+import { type Fetch, type Order, stage, tidy } from "./query-kit.ts";
 
 tidy();
 
@@ -192,6 +192,21 @@ describe("updates", () => {
     expect(s.queryClient.getQueryState(orders)?.isInvalidated).toBe(true);
   });
 
+  test("nor if that came while a fetch was cancelled for the update", async () => {
+    const s = stage({ ...calm, events: { PENDING_CREATED: ({ order }) => put(order) } });
+    s.queryClient.setQueryData(orders, [{ id: "1" }]);
+    await s.up();
+    const cancel = s.queryClient.cancelQueries.bind(s.queryClient);
+    s.queryClient.cancelQueries = async (...filters) => {
+      await cancel(...filters);
+      s.queryClient.invalidateQueries({ queryKey: orders });
+    };
+    s.socket.event("PENDING_CREATED", 1, { order: { id: "2" } });
+    await pass(250);
+    expect(s.data(orders)).toEqual([{ id: "1" }, { id: "2" }]);
+    expect(s.queryClient.getQueryState(orders)?.isInvalidated).toBe(true);
+  });
+
   test("errors of a rule or an updater go to the client's onError, and the next is made", async () => {
     const s = stage({
       ...calm,
@@ -312,5 +327,46 @@ describe("invalidations", () => {
     s.client.close();
     await pass(250);
     expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe("a fetch that fails", () => {
+  const late = (s: ReturnType<typeof stage>) => s.fetches.at(-1) as Fetch;
+
+  test("is made again every pollMs until it succeeds, however many events there were", async () => {
+    const s = stage({ ...calm, events: { COUNT: { queryKey: orders } } });
+    await s.show(orders, []);
+    await s.up();
+    for (let i = 1; i <= 3; i++) {
+      s.socket.event("COUNT", i, i);
+      await pass(250);
+      late(s).fail(new Error("away"));
+      await pass(750);
+    }
+    expect(s.fetches).toHaveLength(3);
+    for (let i = 4; i <= 6; i++) {
+      await pass(15_250); // and coalesceMs
+      expect(s.fetches).toHaveLength(i);
+      if (i < 6) late(s).fail(new Error("away"));
+    }
+    late(s).answer([{ id: "1" }]);
+    await pass(60_000);
+    expect(s.fetches).toHaveLength(6);
+    expect(s.data(orders)).toEqual([{ id: "1" }]);
+  });
+
+  test("is not made again once something else has fetched it, or nobody shows it", async () => {
+    const s = stage({ ...calm, events: { COUNT: { queryKey: orders } } });
+    await s.show(orders, []);
+    await s.up();
+    s.socket.event("COUNT", 1, 1);
+    await pass(250);
+    late(s).fail(new Error("away"));
+    await pass(5_000);
+    s.queryClient.refetchQueries({ queryKey: orders });
+    await settle();
+    late(s).answer([{ id: "1" }]);
+    await pass(60_000);
+    expect(s.fetches).toHaveLength(2);
   });
 });

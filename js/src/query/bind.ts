@@ -73,7 +73,8 @@ export function update(queryKey: QueryKey, updater: (old: never) => unknown): Ta
  * Updates are made in the order of the events, and only of data that is there. One that
  * meets a fetch under way cancels it, and has it made again with the next invalidations:
  * its answer might be from before the event. A query that is fetched for the first time
- * when it is invalidated is fetched again once it has its data.
+ * when it is invalidated is fetched again once it has its data, and one whose fetch fails,
+ * after its own retries, every `pollMs` until it succeeds.
  *
  * Returns what ends it. What waits is then done at once, and nothing is left.
  */
@@ -86,7 +87,9 @@ export function bindQueryClient<M extends object = EventMap>(
   const cache = queryClient.getQueryCache();
   /** To be invalidated. Queries, not keys: as many as there are, however many events. */
   const doubtful = new Set<Query>();
+  const failed = new Set<Query>();
   let flushing: ReturnType<typeof setTimeout> | undefined;
+  let retrying: typeof flushing;
   let polling: ReturnType<typeof setInterval> | undefined;
   let updates = Promise.resolve();
   let bound = true;
@@ -106,8 +109,19 @@ export function bindQueryClient<M extends object = EventMap>(
       doubtful.delete(query);
       now.add(query);
     }
-    queryClient.invalidateQueries({ predicate: (query) => now.has(query) });
+    queryClient.invalidateQueries({ predicate: (query) => now.has(query) }).then(() => again(now));
     doubt();
+  }
+
+  /** Has those fetched later whose fetch has failed: nobody says again what it was for. */
+  function again(queries: Iterable<Query>) {
+    for (const query of queries) if (isFailed(query)) failed.add(query);
+    if (bound && failed.size)
+      retrying ??= setTimeout(() => {
+        retrying = undefined;
+        doubt([...failed].filter(isFailed));
+        failed.clear();
+      }, pollMs);
   }
 
   const invalidate = (targets: readonly Target[]) =>
@@ -117,11 +131,13 @@ export function bindQueryClient<M extends object = EventMap>(
     const some = { queryKey, exact } as QueryFilters;
     const known = { ...some, predicate: ({ state }: Query) => state.data !== undefined };
     // Written data counts as new, and these are not, whatever is written.
-    const old = cache.findAll(some).filter(({ state }) => state.isInvalidated || state.fetchStatus !== "idle");
+    const old = () => cache.findAll(some).filter(({ state }) => state.isInvalidated || state.fetchStatus !== "idle");
+    const before = old();
     // It puts back what was there before the fetch, and says when: what is written before that may be undone.
     await queryClient.cancelQueries(known);
+    const since = old();
     queryClient.setQueriesData(known, update as (old: unknown) => unknown);
-    doubt(old);
+    doubt([...before, ...since]);
   }
 
   function hear(rule: Rule<never>, payload: unknown, meta: Meta) {
@@ -160,6 +176,7 @@ export function bindQueryClient<M extends object = EventMap>(
     for (const u of undo) u();
     clearInterval(polling);
     clearTimeout(flushing);
+    clearTimeout(retrying);
     bound = false;
     updates.then(flush); // those that came are made first
   };
@@ -168,3 +185,5 @@ export function bindQueryClient<M extends object = EventMap>(
 const noop = () => {};
 /** Fetches for the first time: TanStack lets an invalidation pass meanwhile, and calls the data new afterwards. */
 const first = ({ state }: Query) => state.data === undefined && state.fetchStatus === "fetching";
+/** Shown, and not as new as it should be. */
+const isFailed = (query: Query) => query.state.status === "error" && query.state.isInvalidated && query.isActive();
