@@ -25,15 +25,25 @@ func scanHistory(row scanner) (r events.HistoryRecord, err error) {
 }
 
 // History returns a part of the user's history, newest first, at most [MaxList] records,
-// and how many there are in all.
+// and how many there are in all: of one moment, for a page adds to both what it hears.
 func History(ctx context.Context, q Querier, user string, limit, offset int) (total int, rows []events.HistoryRecord, err error) {
-	if total, err = count(ctx, q, `SELECT count(*) FROM history WHERE user_name = $1`, user); err != nil {
-		return 0, nil, err
-	}
-	rows, err = list(ctx, q, scanHistory, `SELECT `+historyColumns+` FROM history WHERE user_name = $1
+	const all = `(SELECT count(*) FROM history WHERE user_name = $1)`
+	scan := func(row scanner) (events.HistoryRecord, error) { return scanHistory(withTotal{row, &total}) }
+	rows, err = list(ctx, q, scan, `SELECT `+historyColumns+`, `+all+` FROM history WHERE user_name = $1
 		ORDER BY created_at DESC, id LIMIT $2 OFFSET $3`, user, max(0, min(limit, MaxList)), max(0, offset))
+	if err == nil && len(rows) == 0 {
+		total, err = count(ctx, q, `SELECT `+all, user) // beyond the end
+	}
 	return total, rows, err
 }
+
+// withTotal is a row with one column more.
+type withTotal struct {
+	scanner
+	total *int
+}
+
+func (r withTotal) Scan(dest ...any) error { return r.scanner.Scan(append(dest, r.total)...) }
 
 // HistoryByID returns a record. The error wraps [ErrNotFound].
 func HistoryByID(ctx context.Context, q Querier, user, id string) (events.HistoryRecord, error) {

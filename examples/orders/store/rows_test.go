@@ -75,6 +75,37 @@ func TestSubmittedAtWork(t *testing.T) {
 	})
 }
 
+// A page adds what it hears to the total and to the rows: both must be of one moment.
+func TestHistoryIsOfOneMoment(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		twoUsers(t, s)
+		const records = 200
+		written := make(chan error, 1)
+		go func() {
+			for range records {
+				if _, err := store.CreateHistory(ctx, s.DB, "anna", store.HistoryInput{CustomerName: "c", Article: "a", Quantity: 1}); err != nil {
+					written <- err
+					return
+				}
+			}
+			written <- nil
+		}()
+		for total := 0; total < records; {
+			n, rows, err := store.History(ctx, s.DB, "anna", store.MaxList, 0)
+			ok(t, err)
+			if n != len(rows) {
+				t.Fatalf("total %d of %d rows", n, len(rows))
+			}
+			select {
+			case err := <-written:
+				ok(t, err)
+				total = records
+			default:
+			}
+		}
+	})
+}
+
 func TestHistory(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		twoUsers(t, s)
