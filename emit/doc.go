@@ -81,8 +81,8 @@
 // # What a crash loses
 //
 // Outboxes are memory. A process that dies between the commit and the flush, which is
-// as a rule microseconds later, or after the response with Middleware, has changed the data and
-// sent nothing, and no other process knows of it. What a client then sees:
+// microseconds later as a rule, or after the response with Middleware, has changed the
+// data and sent nothing, and no other process knows of it. What a client then sees:
 //
 //   - Its connection breaks, for it was to the process that died.
 //   - It comes back to the process that takes over, whose epoch is another, and is told

@@ -142,7 +142,7 @@ func (o *Outbox) pull(p *place) (e entry, ok bool) {
 		for i := range *from {
 			if e = (*from)[i]; e.place == p {
 				*from = slices.Delete(*from, i, i+1)
-				o.pulled = append(o.pulled, p)
+				o.pulled = append(slices.DeleteFunc(o.pulled, inLine.hasLeft), p)
 				o.room.leave(&e)
 				return e, true
 			}
@@ -216,4 +216,8 @@ func sendMany(ctx context.Context, to usercast.Broadcaster, e *entry) error {
 		}
 	}
 	return unsent.err()
+}
+
+func cannotAll(to usercast.Broadcaster, ev usercast.Event) error {
+	return fmt.Errorf("emit: %s: %T cannot broadcast to everyone: it has no method BroadcastAll", clip(ev.Type), to)
 }

@@ -67,8 +67,8 @@ type Transaction interface {
 //     the same hub. They are sent whatever the response says, as what they tell of has
 //     been committed; only their order waits for it;
 //   - to an outbox, if to is one. If that belongs to an open transaction itself, they
-//     share its fate, else it sends them by its next Flush and never discards them, and until then they stand
-//     in nobody's way.
+//     share its fate, else it sends them by its next Flush and never discards them; until
+//     then they stand in nobody's way.
 //
 // The events of a user come in the order of commits: before those of a transaction that
 // has seen what this one wrote. See the package documentation.

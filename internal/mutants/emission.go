@@ -24,7 +24,7 @@ var emission = []mutant{
 		"p.owner, p.committing = owner, time.Time{}\n			p.wake()\n", "p.owner, p.committing = owner, time.Time{}\n"},
 	{"what is rolled back stays in line", "emit/outbox.go",
 		"			inLine.leave(e.place)\n", ""},
-	{"InOrder waits for nobody", "emit/order.go",
+	{"InOrder waits for nobody", "emit/inorder.go",
 		"for earlier := inLine.before(p); earlier != nil;", "for earlier := (*place)(nil); earlier != nil;"},
 	{"who waits for a commit is waited for no longer than the commit", "emit/order.go",
 		"patience       = 2 * time.Second", "patience       = time.Second"},
