@@ -34,8 +34,8 @@
 // flushed when the handler has returned with a status below 400 and the response is
 // out, and dropped otherwise. What a transaction within the request has committed is
 // not dropped, whatever the status: a request that fails after its commit has still
-// changed the data, and the other devices must hear of it. So the order is DB write,
-// response, broadcast as a rule, without anyone thinking of it, and an event that fails is
+// changed the data, and the other devices must hear of it. So the order is as a rule DB
+// write, response, broadcast, without anyone thinking of it; and an event that fails is
 // logged and counted, never a failed request.
 //
 // # In the order of what happened
@@ -48,13 +48,14 @@
 //
 //   - those of a [Tx] from before its commit on. Whoever has seen what a transaction wrote,
 //     or has waited for its lock, is told of after it;
-//   - the others of a request behind [Middleware] from before its response on. Whoever has
-//     the response is told of after it. Until then they may still be dropped, and an event
-//     of a Tx may be sent before them, even one of the same request that came later: write
-//     both in one Tx;
-//   - those of a Flush, which are all that a Tx has handed to an outbox of [NewOutbox], from
-//     the call on; as those of a request at the place of when they were collected, so emit
-//     after the write;
+//   - the others of a request behind [Middleware] from the return of its handler on. Whoever
+//     has the response is told of after it, if that is out only then: it was no longer than
+//     2 KiB, had no Content-Length, and was not flushed. Until the handler returns they may
+//     still be dropped, and an event of a Tx may be sent before them, even one of the same
+//     request that came later. What must be in order goes into a Tx;
+//   - those of an outbox of [NewOutbox], with all that a Tx has handed to it, from its Flush
+//     on. They stand where they were collected, and so do those of a request: emit after
+//     the write;
 //   - those of a [JobRunner] and of [InOrder] from the call on.
 //
 // What stands in line is sent before what stands behind it, by whoever sends first. So the

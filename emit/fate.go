@@ -125,7 +125,7 @@ func (o *Outbox) moveTo(up *Outbox) (late []entry) {
 		return entries
 	}
 	for i := range entries {
-		entries[i].seq = lastSeq.Add(1) // they come now to where they are
+		entries[i].seq = lastSeq.Add(1) // the transaction around it may be in its commit, and have numbered its own
 	}
 	up.entries = append(up.entries, entries...)
 	return nil
@@ -151,7 +151,7 @@ func (o *Outbox) close(failed bool) (waiting bool) {
 	for i := range o.entries {
 		o.entries[i].sure = true
 	}
-	inLine.put(o.to, o.entries, o) // before the client has the response, and comes with the next request
+	inLine.put(o.to, o.entries, o) // before the client can have the response, and come with its next request
 	return len(o.entries) > 0
 }
 

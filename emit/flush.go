@@ -18,8 +18,9 @@ import (
 //
 // Flushes that overlap are one: the later returns at once, and the one under way sends
 // in its stead, so that the order holds. Flush waits for what it sends to, and for earlier
-// events of the same users: see the package documentation. Another goroutine that does the
-// same may send an event of this outbox; its error is then logged and counted only.
+// events of the same users: see the package documentation. Another goroutine that sends to
+// one of these users may send an event of this outbox in its stead; an error is then only
+// logged and counted.
 // The outbox of an open transaction is not to be flushed: [ErrOpen].
 func (o *Outbox) Flush() error {
 	if !o.usable() {
@@ -158,10 +159,18 @@ func (o *Outbox) awaitPulled() {
 	pulled := o.pulled
 	o.pulled = nil
 	o.room.mu.Unlock()
-	until := time.Now().Add(patience)
+	if len(pulled) == 0 {
+		return
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
 	for _, p := range pulled {
-		if _, moved, _ := inLine.look(p); moved != nil && !inLine.await(p, moved, until) {
-			return
+		if _, moved, _ := inLine.look(p); moved != nil {
+			select {
+			case <-moved:
+			case <-timer.C:
+				return // who comes after it decides for itself how long to wait
+			}
 		}
 	}
 }

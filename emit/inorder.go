@@ -10,8 +10,8 @@ import (
 
 // InOrder returns a Broadcaster that sends at once, and not before what [Tx] and
 // [Middleware] still have to tell the same users of what came before: it sends that
-// first, and waits for a commit under way for at most a second, whatever becomes of a
-// context. It is for code that sends to the hub itself about data that it has read, such
+// first, and waits for commits under way and for events that are being sent, for at most
+// two seconds in all, whatever becomes of a context. It is for code that sends to the hub itself about data that it has read, such
 // as a worker that has taken a job from a table, and whose request may still be busy with
 // its response. Outboxes and a [JobRunner] keep the order by themselves.
 //

@@ -193,18 +193,13 @@ func (l *lines) makeWay(p *place, until time.Time) bool {
 	if !begun.IsZero() && begun.Add(commitPatience).Before(until) {
 		until = begun.Add(commitPatience)
 	}
-	return l.await(p, moved, until) && inTime
-}
-
-// await waits until an event has moved, and takes it out of line if it does not in time.
-func (l *lines) await(p *place, moved <-chan struct{}, until time.Time) bool {
 	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
 	select {
 	case <-moved:
-		return true
+		return inTime
 	case <-timer.C:
-		return !l.giveUp(p)
+		return !l.giveUp(p) && inTime
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/usercast-go/usercast"
 )
 
-// noTx is a database that has nothing to do, and nowhere is a hub that has not, either:
-// what remains is the cost of an outbox and of its place in line.
+// noTx is a database that does nothing, and nowhere a hub that does nothing: what remains is
+// the cost of an outbox and of its place in line.
 type noTx struct{}
 
 func (noTx) Commit(context.Context) error   { return nil }

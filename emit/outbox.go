@@ -76,7 +76,7 @@ type entry struct {
 	bytes int
 	sure  bool   // it happened, whatever becomes of the request
 	seq   uint64 // when it came to be
-	place *place // in line; nil as long as it may still be dropped
+	place *place // in line; nil: in none yet
 }
 
 type kind uint8

@@ -70,8 +70,8 @@ type Transaction interface {
 //     share its fate, else it sends them by its next Flush and never discards them; until
 //     then they stand in nobody's way.
 //
-// The events of a user come in the order of commits: before those of a transaction that
-// has seen what this one wrote. See the package documentation.
+// The events of a user come in the order of commits, where one transaction has seen what
+// another wrote or has waited for its lock. See the package documentation.
 //
 // An event that cannot be sent is logged and counted; Tx returns nil all the same,
 // because the data is committed. The errors are those of fn and of the database, and

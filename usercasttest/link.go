@@ -68,8 +68,8 @@ func (l *link) dial(ctx context.Context, pipes *pipe.Listener) (net.Conn, error)
 	return lc, nil
 }
 
-// stall stops reading, also a Read that waits already: it would take one write more. Only
-// this sets deadlines.
+// stall stops reading, and interrupts a Read under way, which would take one write more.
+// Nothing else sets read deadlines.
 func (l *link) stall(on bool) {
 	l.set(func() {
 		l.stalled = on

@@ -1,6 +1,6 @@
 // Command mutants breaks the hub and the order of emission on purpose, one place at a
-// time, and runs the property test against each broken one. The oracle must see every
-// one: a mutant that survives is a promise that nobody watches.
+// time, and runs the tests that watch it. They must see every one: a mutant that survives
+// is a promise that nobody watches.
 //
 // It changes no file: the go command reads each mutant through an overlay.
 package main
@@ -28,7 +28,7 @@ func main() {
 	seeds := flag.Int("seeds", 400, "random schedules that a mutant of the hub must survive to count as unseen")
 	only := flag.String("run", "", "only mutants whose name contains `text`")
 	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), "usage: go run ./internal/mutants [flags]\n\nBreaks the hub and the order of emission in %d ways and checks that the property test sees each.\nRun it in the root of the module.\n\n", len(hub)+len(emission))
+		fmt.Fprintf(flag.CommandLine.Output(), "usage: go run ./internal/mutants [flags]\n\nBreaks the hub and the order of emission in %d ways and checks that a test sees each.\nRun it in the root of the module.\n\n", len(hub)+len(emission))
 		flag.PrintDefaults()
 	}
 	flag.Parse()

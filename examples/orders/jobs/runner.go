@@ -76,7 +76,7 @@ type Config struct {
 // pace is how fast things happen. Tests have less time.
 type pace struct {
 	lease, tick time.Duration // 0: 5 s, 1 s
-	pause       time.Duration // between a turn and its claim. 0: none
+	pause       time.Duration // between a turn and its claim, for tests. 0: none
 	end         time.Duration // 0: 15 s
 }
 
