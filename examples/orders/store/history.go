@@ -25,14 +25,15 @@ func scanHistory(row scanner) (r events.HistoryRecord, err error) {
 }
 
 // History returns a part of the user's history, newest first, at most [MaxList] records,
-// and how many there are in all: of one moment, for a page adds to both what it hears.
+// and how many there are in all: of one moment, because a page adds what it hears to
+// both. Beyond the end the total is of a moment later.
 func History(ctx context.Context, q Querier, user string, limit, offset int) (total int, rows []events.HistoryRecord, err error) {
 	const all = `(SELECT count(*) FROM history WHERE user_name = $1)`
 	scan := func(row scanner) (events.HistoryRecord, error) { return scanHistory(withTotal{row, &total}) }
 	rows, err = list(ctx, q, scan, `SELECT `+historyColumns+`, `+all+` FROM history WHERE user_name = $1
 		ORDER BY created_at DESC, id LIMIT $2 OFFSET $3`, user, max(0, min(limit, MaxList)), max(0, offset))
-	if err == nil && len(rows) == 0 {
-		total, err = count(ctx, q, `SELECT `+all, user) // beyond the end
+	if err == nil && len(rows) == 0 && (offset > 0 || limit <= 0) { // else there are none
+		total, err = count(ctx, q, `SELECT `+all, user)
 	}
 	return total, rows, err
 }
