@@ -186,6 +186,40 @@ describe("polling", () => {
   });
 });
 
+describe("a fetch for a gap that fails", () => {
+  test("is made again when somebody sees it", async () => {
+    const s = stage();
+    await s.show(["a"], 0);
+    await s.up();
+    const hidden = vi.spyOn(document, "hidden", "get").mockReturnValue(true);
+    s.socket.frame(lagged(5));
+    await pass(250);
+    s.fetches[0]?.fail(new Error("away"));
+    await pass(60_250);
+    expect(s.fetches).toHaveLength(1);
+    hidden.mockReturnValue(false);
+    await pass(15_250);
+    expect(s.fetches).toHaveLength(2);
+  });
+
+  test("does not end one that somebody else has begun meanwhile", async () => {
+    const s = stage();
+    await s.show(["a"], 0);
+    await s.up();
+    s.socket.frame(lagged(5));
+    await pass(250);
+    s.fetches[0]?.fail(new Error("away"));
+    await pass(10_000);
+    s.queryClient.refetchQueries({ queryKey: ["a"] });
+    await pass(30_000);
+    expect(s.fetches).toHaveLength(2);
+    s.fetches[1]?.answer(1);
+    await pass(60_000);
+    expect(s.fetches).toHaveLength(2);
+    expect(s.data(["a"])).toBe(1);
+  });
+});
+
 describe("unbind", () => {
   test("leaves no timer and no subscription, and hears nothing more", async () => {
     const s = stage({ events: { COUNT: { queryKey: ["a"] } } });

@@ -40,7 +40,7 @@ export interface BindOptions<M extends object> {
   gap?: readonly Target[] | undefined;
   /** What is invalidated every `pollMs` while the hub cannot be reached and the page is visible. Default: as `gap`. */
   poll?: readonly Target[] | undefined;
-  /** Default 15,000. */
+  /** How often, and how long after a fetch has failed it is made again. Default 15,000. */
   pollMs?: number | undefined;
   /** For so long invalidations are collected, so that a batch of events is one fetch. Default 250. */
   coalesceMs?: number | undefined;
@@ -109,18 +109,21 @@ export function bindQueryClient<M extends object = EventMap>(
       doubtful.delete(query);
       now.add(query);
     }
-    queryClient.invalidateQueries({ predicate: (query) => now.has(query) }).then(() => again(now));
+    queryClient.invalidateQueries({ predicate: (query) => now.has(query) }).then(() => retryLater(now));
     doubt();
   }
 
   /** Has those fetched later whose fetch has failed: nobody says again what it was for. */
-  function again(queries: Iterable<Query>) {
+  function retryLater(queries: Iterable<Query>) {
     for (const query of queries) if (isFailed(query)) failed.add(query);
     if (bound && failed.size)
       retrying ??= setTimeout(() => {
         retrying = undefined;
-        doubt([...failed].filter(isFailed));
+        const waiting = [...failed].filter(isFailed);
         failed.clear();
+        const now = globalThis.document?.hidden ? [] : waiting.filter(({ state }) => state.fetchStatus === "idle");
+        doubt(now);
+        retryLater(waiting.filter((query) => !now.includes(query))); // hidden, or being fetched: see how that ends
       }, pollMs);
   }
 
@@ -131,11 +134,12 @@ export function bindQueryClient<M extends object = EventMap>(
     const some = { queryKey, exact } as QueryFilters;
     const known = { ...some, predicate: ({ state }: Query) => state.data !== undefined };
     // Written data counts as new, and these are not, whatever is written.
-    const old = () => cache.findAll(some).filter(({ state }) => state.isInvalidated || state.fetchStatus !== "idle");
-    const before = old();
+    const inDoubt = () =>
+      cache.findAll(some).filter(({ state }) => state.isInvalidated || state.fetchStatus !== "idle");
+    const before = inDoubt();
     // It puts back what was there before the fetch, and says when: what is written before that may be undone.
     await queryClient.cancelQueries(known);
-    const since = old();
+    const since = inDoubt();
     queryClient.setQueriesData(known, update as (old: unknown) => unknown);
     doubt([...before, ...since]);
   }

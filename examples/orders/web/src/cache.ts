@@ -30,20 +30,35 @@ export async function write<T>(cache: QueryClient, queryKey: QueryKey, change: (
 export function refetch(cache: QueryClient, queries: readonly Query[]): void {
   const now = new Set<Query>();
   for (const query of queries) {
-    if (!isFirst(query)) now.add(query);
-    else
+    if (!isFirst(cache, query)) now.add(query);
+    else if (!awaited.has(query)) {
+      awaited.add(query);
       query
         .fetch()
         .then(noop, noop)
-        .then(() => refetch(cache, [query]));
+        .then(() => {
+          awaited.delete(query);
+          refetch(cache, [query]);
+        });
+    }
   }
   if (now.size) cache.invalidateQueries({ predicate: (query) => now.has(query) });
 }
 
 const noop = () => {};
-const isFirst = ({ state }: Query) => state.data === undefined && state.fetchStatus === "fetching";
+/** Those whose first fetch is waited for. */
+const awaited = new WeakSet<Query>();
 
-/** Has data fetched again after a moment, once for all that is said until then: a burst of events is one fetch. */
+/** One that is gone, after a logout, must not be asked: it would be fetched. */
+const isFirst = (cache: QueryClient, query: Query) =>
+  cache.getQueryCache().get(query.queryHash) === query &&
+  query.state.data === undefined &&
+  query.state.fetchStatus === "fetching";
+
+/**
+ * Has data fetched again after a moment, once for all that is said until then: a burst of
+ * events is one fetch. In a stream without a pause each event begins it anew.
+ */
 export function createDoubt(cache: QueryClient, collectMs: number): (queryKey: QueryKey) => void {
   const doubtful = new Set<Query>();
   return (queryKey) => {

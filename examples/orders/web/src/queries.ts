@@ -24,7 +24,12 @@ export function createQueries(api: Api) {
   };
 }
 
-const againMs = 5_000;
+/** As bindQueryClient's pollMs: that repeats only what it has asked for itself. */
+const againMs = 15_000;
+
+/** What the server has refused it refuses again, unless it was asked too often. */
+const isRefused = (error: unknown) =>
+  error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429;
 
 /** A cache whose data stays fresh: events keep it so, and say when it is not. */
 export const createQueryClient = () =>
@@ -35,12 +40,9 @@ export const createQueryClient = () =>
         refetchOnWindowFocus: false,
         refetchOnReconnect: false,
         networkMode: "always",
-        // What the server has refused it refuses again.
-        retry: (failures, error) =>
-          failures < 2 && !(error instanceof ApiError && error.status >= 400 && error.status < 500),
+        retry: (failures, error) => failures < 2 && !isRefused(error),
         retryDelay: (attempt) => 500 * 2 ** attempt,
-        // Nobody says again what a fetch was for that has failed.
-        refetchInterval: ({ state }) => state.status === "error" && againMs,
+        refetchInterval: ({ state: { status, error } }) => status === "error" && !isRefused(error) && againMs,
       },
       mutations: { networkMode: "always", retry: false },
     },

@@ -87,7 +87,7 @@ export function createIds(max = 1_000): Ids {
 export interface Memory {
   /** What this page or another has deleted, or what has become something else: it never comes back. */
   readonly gone: Ids;
-  /** Records of which a change was heard, and that are on no page that is known: maybe their creation is still to be heard. */
+  /** Records of which a change was heard: the creation of one may be told only after it, and is out of date by then. */
   readonly changed: Ids;
 }
 

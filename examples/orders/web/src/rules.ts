@@ -29,9 +29,9 @@ type Change = <T>(query: Of<T>, change: (old: NoInfer<T>) => Changed<NoInfer<T>>
 /**
  * What each event means for what the page shows. Where an event carries the rows they are
  * put in place and nothing is fetched; where it only says that there are some, the list is
- * fetched, once for a burst. They come in any order, each maybe twice, and after a newer
- * answer of the server's: transactions at once are told in another order than they were
- * committed in, and what this page did itself it knows before all of them. So an event
+ * fetched, once for a burst. They may come twice, and after a newer answer of the server's.
+ * Changes that do not depend on each other are told in any order, those of several processes
+ * always, and what this page did itself it knows before all of them. So an event
  * that cannot be from this moment has the list fetched too. Only when it is carried out is
  * it known what those before it have made of the list: not when it is heard.
  * Progress is in no list: see useWork and syncs.ts.

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { ApiError } from "../src/api.ts";
 import { write } from "../src/cache.ts";
 import { readNotifications } from "../src/changes.ts";
 import { createQueryClient } from "../src/queries.ts";
@@ -57,9 +58,16 @@ test("what is fetched for the first time is fetched once more after it: the answ
   expect(doubtful(queryKey)).toBe(true);
 });
 
-test("a list that could not be fetched is fetched again by itself", () => {
+test("a list that could not be fetched is fetched again by itself, unless that was refused", () => {
   const { refetchInterval } = createQueryClient().getDefaultOptions().queries ?? {};
-  const after = (status: string) =>
-    typeof refetchInterval === "function" && refetchInterval({ state: { status } } as never);
-  expect([after("error"), after("success")]).toEqual([5_000, false]);
+  const after = (status: string, error?: Error) =>
+    typeof refetchInterval === "function" && refetchInterval({ state: { status, error } } as never);
+  expect(after("success")).toBe(false);
+  for (const [code, again] of [
+    [0, 15_000],
+    [503, 15_000],
+    [429, 15_000],
+    [403, false],
+  ] as const)
+    expect(after("error", new ApiError(code, "no"))).toBe(again);
 });

@@ -6,9 +6,10 @@ import { Page } from "./order/page.ts";
 import { type Random, Server, type Told } from "./order/server.ts";
 import { shownOf, truthOf } from "./order/truth.ts";
 
-// Events come in any order: those of transactions at once are not told in the order of
-// their commits, a device knows its own changes before and not by events, and answers of
-// requests come in between. Whatever the order, in the end the page shows what is so.
+// Events come in any order: changes that do not depend on each other are not told in the
+// order of their commits, nor are those of several processes; a device knows its own changes
+// before and not by events, and answers of requests come in between. Whatever the order, in
+// the end the page shows what is so.
 
 beforeEach(() => {
   vi.useFakeTimers();
