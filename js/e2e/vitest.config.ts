@@ -10,7 +10,8 @@ export default defineConfig({
     pool: "forks",
     // Most of a case is waiting; a browser each is what two busy cores can carry.
     maxWorkers: 3,
-    testTimeout: 60_000,
+    // A deadline and no measurement: a machine may have much else to do.
+    testTimeout: 180_000,
     hookTimeout: 60_000,
     // A flaky test is a bug.
     retry: 0,

@@ -73,4 +73,4 @@ test("every event of the catalogue reaches the other device, and changes its scr
     (bar) => bar === null,
     "no sync to be shown as running",
   );
-}, 240_000);
+}, 600_000);

@@ -18,7 +18,8 @@ export default defineConfig({
         globalSetup: "kit/setup.ts",
         provide: { database: database as "sqlite" | "postgres" },
         pool: "forks" as const,
-        testTimeout: 90_000,
+        // A deadline and no measurement: a machine may have much else to do.
+        testTimeout: 300_000,
         hookTimeout: 60_000,
         // A flaky test is a bug.
         retry: 0,
