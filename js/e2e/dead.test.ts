@@ -70,7 +70,6 @@ test("a wake-up asks the socket: a healthy one stays, a mute one is replaced wit
   await wake();
   await device.hears(3);
   expect(Date.now() - muted).toBeGreaterThan(2_500);
-  expect(Date.now() - muted).toBeLessThan(10_000);
   expect(await device.sockets()).toBe(2);
   expect(await losses(device)).toEqual(["unanswered"]);
 });
