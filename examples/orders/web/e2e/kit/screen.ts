@@ -69,9 +69,38 @@ export function difference(before: string[], after: string[]): string[] {
   return [...minus(after, before).map((line) => `+ ${line}`), ...minus(before, after).map((line) => `- ${line}`)];
 }
 
+/** Has a page count its requests, for `still`. To be called before it is loaded. */
+export const countRequests = (page: Page): Promise<void> =>
+  page.addInitScript(() => {
+    const requests = { begun: 0, open: 0 };
+    const { fetch } = window;
+    Object.assign(window, { requests });
+    window.fetch = (...args) => {
+      requests.begun++;
+      requests.open++;
+      return fetch(...args).finally(() => requests.open--);
+    };
+  });
+
+/**
+ * Waits until the page has done what it was about to do: it has begun no request for longer
+ * than it waits before it fetches a list again, and all are answered. The page's own
+ * timers say so, because these are as late as those that they are to outwait.
+ */
+const idle = (page: Page): Promise<void> =>
+  page.evaluate(async () => {
+    const { requests } = window as unknown as { requests: { begun: number; open: number } };
+    const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
+    for (let begun = -1; begun !== requests.begun; ) {
+      begun = requests.begun;
+      await pause(300);
+      while (requests.open) await pause(20);
+    }
+  });
+
 /** Waits until the screen has stood still for a moment: nothing on its way changes it any more. */
 export async function still(page: Page, limitMs = 15_000): Promise<string[]> {
-  const begun = Date.now();
+  await idle(page);
   let last: string[] = await screen(page);
   let since = Date.now();
   let moved: string[] = [];
@@ -86,11 +115,11 @@ export async function still(page: Page, limitMs = 15_000): Promise<string[]> {
       last = now;
       return now;
     },
-    () => Date.now() - since >= 350, // longer than the page waits before it fetches a list again
-    `the screen to stand still`,
+    () => Date.now() - since >= 350,
+    "the screen to stand still",
     limitMs,
   ).catch((error) => {
-    throw new Error(`after ${Date.now() - begun} ms the screen still changes: ${moved.join(" | ")}`, { cause: error });
+    throw new Error(`the screen still changes: ${moved.join(" | ")}`, { cause: error });
   });
 }
 

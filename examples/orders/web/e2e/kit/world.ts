@@ -5,6 +5,7 @@ import { type Browser, type BrowserContextOptions, chromium } from "playwright-c
 import { afterAll, expect, inject, onTestFinished } from "vitest";
 import { Network } from "../../../../../js/e2e/kit/network.ts";
 import { Device } from "./device.ts";
+import { countRequests } from "./screen.ts";
 import { Server } from "./server.ts";
 import { Steps } from "./steps.ts";
 import { Truth } from "./truth.ts";
@@ -92,6 +93,7 @@ export class World {
       ...contextOptions,
     });
     const device = new Device(await context.newPage(), network, steps);
+    await countRequests(device.page);
     this.#devices.push(device);
     this.#ends.push(async () => {
       await context.close();
@@ -109,6 +111,7 @@ export class World {
   /** Opens the page in another tab of a device, whose session it shares. */
   async tab(of: Device): Promise<Device> {
     const device = new Device(await of.page.context().newPage(), of.network);
+    await countRequests(device.page);
     this.#devices.push(device);
     await device.visit();
     await device.live();
