@@ -70,8 +70,8 @@ export function difference(before: string[], after: string[]): string[] {
 }
 
 /** Has a page count its requests, for `still`. To be called before it is loaded. */
-export const countRequests = (page: Page): Promise<void> =>
-  page.addInitScript(() => {
+export async function countRequests(page: Page): Promise<void> {
+  await page.addInitScript(() => {
     const requests = { begun: 0, open: 0 };
     const { fetch } = window;
     Object.assign(window, { requests });
@@ -81,6 +81,7 @@ export const countRequests = (page: Page): Promise<void> =>
       return fetch(...args).finally(() => requests.open--);
     };
   });
+}
 
 /**
  * Waits until the page has done what it was about to do: it has begun no request for longer
