@@ -14,9 +14,10 @@ import (
 // the data. A hijacked connection has the status that was written before, else it is
 // no failure.
 //
-// Events come in the order of what they tell of, also if a client sends its next request
-// the moment it has its response: see the package documentation. For that they may be sent
-// before the response, by a later request or transaction of the same user.
+// Those of transactions come in the order of commits, also if a client sends its next
+// request the moment it has its response. For that they may be sent before the response, by
+// a later request or transaction of the same user. The package documentation says what
+// holds for the others.
 //
 // Nothing that happens to an event changes the response. It is logged and counted.
 //

@@ -117,17 +117,24 @@ func TestUndecidedEventsAreNotWaitedFor(t *testing.T) {
 	})
 }
 
+// hangCommits makes all commits wait until the channel is closed.
+func hangCommits(db *fakeDB) (let chan struct{}) {
+	let = make(chan struct{})
+	db.fail = func(stmt string) error {
+		if stmt == "COMMIT" {
+			<-let
+		}
+		return nil
+	}
+	return let
+}
+
 // A commit that hangs holds up what comes later for a second, and no more.
 func TestHangingCommitIsNotWaitedForForever(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db, to, logs, before := newFakeDB(t), new(listener), new(logBuffer), Counters()
-		let, done := make(chan struct{}), make(chan struct{})
-		db.fail = func(stmt string) error {
-			if stmt == "COMMIT" {
-				<-let
-			}
-			return nil
-		}
+		let := hangCommits(db)
+		done := make(chan struct{})
 		go func() {
 			defer close(done)
 			Tx(context.Background(), db, to, nil, func(tx *sql.Tx, out *Outbox) error { insert(t, tx, out, "FIRST"); return nil })
@@ -154,13 +161,7 @@ func TestHangingCommitIsNotWaitedForForever(t *testing.T) {
 func TestLateCommitStandsInLineAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db, to := newFakeDB(t), new(listener)
-		commit := make(chan struct{})
-		db.fail = func(stmt string) error {
-			if stmt == "COMMIT" {
-				<-commit
-			}
-			return nil
-		}
+		commit := hangCommits(db)
 		let, done := stalled(to, func(w http.ResponseWriter, r *http.Request) {
 			Tx(r.Context(), db, to, nil, func(tx *sql.Tx, out *Outbox) error { insert(t, tx, out, "FIRST"); return nil })
 		})
@@ -179,13 +180,8 @@ func TestLateCommitStandsInLineAgain(t *testing.T) {
 func TestAllWaitForAHangingCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db, to, logs, before := newFakeDB(t), new(listener), new(logBuffer), Counters()
-		let, done := make(chan struct{}), make(chan struct{})
-		db.fail = func(stmt string) error {
-			if stmt == "COMMIT" {
-				<-let
-			}
-			return nil
-		}
+		let := hangCommits(db)
+		done := make(chan struct{})
 		go func() {
 			defer close(done)
 			Tx(context.Background(), db, to, nil, func(tx *sql.Tx, out *Outbox) error { insert(t, tx, out, "HUNG"); return nil })
