@@ -145,9 +145,13 @@ func (c *conn) end(code int, reason string, flush bool) bool {
 	return true
 }
 
-// cut ends the connection without a word: the socket is dead or too slow.
-func (c *conn) cut(reason string) bool {
+// cut ends the connection without a word: the socket is dead or too slow. count, if
+// any, goes up first: who sees the connection gone sees it counted.
+func (c *conn) cut(reason string, count *atomic.Uint64) bool {
 	first := c.ending.CompareAndSwap(nil, &ending{code: closeAbnormal, reason: reason, at: c.clock.mono()})
+	if first && count != nil {
+		count.Add(1)
+	}
 	c.wire.abort()
 	return first
 }

@@ -307,7 +307,7 @@ func TestConnFirstEndingCounts(t *testing.T) {
 		d := r.dial("user=alice")
 		d.must("hub.live")
 		c := soleConn(t, r.hub, "alice")
-		if !c.end(CloseRevoked, "first", false) || c.end(CloseRestarting, "second", true) || c.cut("third") {
+		if !c.end(CloseRevoked, "first", false) || c.end(CloseRestarting, "second", true) || c.cut("third", nil) {
 			t.Error("end and cut must report that the first one counted, and only that")
 		}
 		r.stop()

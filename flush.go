@@ -156,14 +156,13 @@ func (c *conn) writeFailed(err error) {
 	}
 	switch {
 	case !errors.Is(err, os.ErrDeadlineExceeded):
-		c.cut("write failed: " + err.Error())
+		c.cut("write failed: "+err.Error(), nil)
 		return
 	case c.expired():
-		c.cut("token expired while a write waited for the peer")
+		c.cut("token expired while a write waited for the peer", nil)
 		return
 	}
-	if c.cut("too slow: a write took longer than Config.WriteTimeout") {
-		c.stats.slowCloses.Add(1)
+	if c.cut("too slow: a write took longer than Config.WriteTimeout", &c.stats.slowCloses) {
 		c.logger.Warn("usercast: slow connection cut", "conn_id", c.info.ID, "user_id", c.info.UserID)
 	}
 }

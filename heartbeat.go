@@ -126,9 +126,7 @@ func (c *conn) checkPing(now int64) int64 {
 		b.pingAt = 0
 	}
 	if b.pingAt != 0 && now >= b.pingAt+c.pongTimeout {
-		if c.cut("no answer to a ping") {
-			c.stats.deadCloses.Add(1)
-		}
+		c.cut("no answer to a ping", &c.stats.deadCloses)
 		return int64(linger)
 	}
 	if b.pingAt == 0 && now >= b.nextPing {
