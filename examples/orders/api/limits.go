@@ -24,6 +24,7 @@ const (
 // limits count requests. Users are those that have a token, of whom Config.MaxUsers bounds
 // the number.
 type limits struct {
+	now             func() time.Time // tests stop it
 	door, newcomers *rate.Limiter
 
 	mu    sync.Mutex
@@ -39,6 +40,7 @@ type userLimits struct {
 
 func newLimits() *limits {
 	return &limits{
+		now:       time.Now,
 		door:      rate.NewLimiter(doorRate, doorBurst),
 		newcomers: rate.NewLimiter(newRate, newBurst),
 		users:     make(map[string]*userLimits),
@@ -60,7 +62,7 @@ func (l *limits) of(user string) *userLimits {
 
 // allow counts a request of a user.
 func (l *limits) allow(user string) error {
-	if !l.of(user).requests.Allow() {
+	if !l.of(user).requests.AllowN(l.now(), 1) {
 		return errTooMany
 	}
 	return nil
@@ -95,7 +97,7 @@ func wait(ctx context.Context, places chan struct{}) (leave func(), err error) {
 
 // allowLogin counts a login.
 func (l *limits) allowLogin() error {
-	if !l.door.Allow() {
+	if !l.door.AllowN(l.now(), 1) {
 		return errTooMany
 	}
 	return nil
@@ -103,7 +105,7 @@ func (l *limits) allowLogin() error {
 
 // allowNewcomer counts a user who is to be made.
 func (l *limits) allowNewcomer() error {
-	if !l.newcomers.Allow() {
+	if !l.newcomers.AllowN(l.now(), 1) {
 		return errTooMany
 	}
 	return nil

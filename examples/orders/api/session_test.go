@@ -188,8 +188,16 @@ func TestOtherSites(t *testing.T) {
 	}
 }
 
+// stopLimits stops the time of the limits: how long the requests of a test take is no
+// matter.
+func (s *site) stopLimits() {
+	now := time.Now()
+	s.api.limits.now = func() time.Time { return now }
+}
+
 func TestLimits(t *testing.T) {
 	s := newSite(t, open(t), nil)
+	s.stopLimits()
 	refused := 0
 	for range 2 * userBurst {
 		if resp, _ := s.request("anna", "GET", "/api/bootstrap", nil); resp.StatusCode == 429 {
@@ -198,8 +206,8 @@ func TestLimits(t *testing.T) {
 			}
 		}
 	}
-	if refused == 0 {
-		s.Errorf("of %d requests at once none was refused", 2*userBurst)
+	if refused != userBurst {
+		s.Errorf("of %d requests at once %d were refused, want %d", 2*userBurst, refused, userBurst)
 	}
 	s.must(200, nil, "bruno", "GET", "/api/bootstrap", nil) // each has their own
 	refused = 0
@@ -208,8 +216,8 @@ func TestLimits(t *testing.T) {
 			refused++
 		}
 	}
-	if refused == 0 {
-		s.Errorf("of %d logins at once none was refused", 2*doorBurst)
+	if refused < doorBurst || refused > doorBurst+2 { // the site itself has logged two in
+		s.Errorf("of %d logins at once %d were refused, want %d or two more", 2*doorBurst, refused, doorBurst)
 	}
 }
 
@@ -233,13 +241,14 @@ func TestStrangersAtTheDoor(t *testing.T) {
 // New names cost a user each, and are slower to be had than logins.
 func TestNewcomers(t *testing.T) {
 	s := newSite(t, open(t), nil)
+	s.stopLimits()
 	made := 0
 	for i := range newBurst + 20 {
 		if resp, _ := s.post("/api/login", "", fmt.Sprintf(`{"user":"new-%d"}`, i)); resp.StatusCode == 200 {
 			made++
 		}
 	}
-	if n, err := store.Users(t.Context(), s.store.DB); err != nil || n != made+2 || made == newBurst+20 {
+	if n, err := store.Users(t.Context(), s.store.DB); err != nil || n != made+2 || made > newBurst || made < newBurst-2 {
 		s.Errorf("%d of %d logins made %d users, %v", made, newBurst+20, n-2, err)
 	}
 	s.login("new-0") // is there

@@ -85,7 +85,7 @@ func TestProcessDiesWithItsServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.Wait()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		resp, err := http.Get(url)
 		if err != nil {
 			return
