@@ -22,15 +22,20 @@ import (
 
 // The test binary is also a process that runs jobs and prints what its devices hear.
 const (
-	childDSN = "ORDERS_JOBS_TEST_DSN"
-	childERP = "ORDERS_JOBS_TEST_ERP"
+	childDSN   = "ORDERS_JOBS_TEST_DSN"
+	childERP   = "ORDERS_JOBS_TEST_ERP"
+	childLease = "ORDERS_JOBS_TEST_LEASE"
 )
 
 func child(dsn string) int {
 	s, err := store.Open(context.Background(), dsn)
 	var r *Runner
+	var lease time.Duration
 	if err == nil {
-		r, err = New(Config{Store: s, Hub: printer{}, ERP: erp.NewClient(os.Getenv(childERP)), Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), pace: pace{lease: time.Second, tick: 100 * time.Millisecond}})
+		lease, err = time.ParseDuration(os.Getenv(childLease))
+	}
+	if err == nil {
+		r, err = New(Config{Store: s, Hub: printer{}, ERP: erp.NewClient(os.Getenv(childERP)), Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), pace: pace{lease: lease, tick: 100 * time.Millisecond}})
 		if err == nil {
 			err = r.Start(context.Background())
 		}
@@ -69,14 +74,15 @@ type spawned struct {
 	over     bool
 }
 
-func spawn(t *testing.T, dsn, erpURL string, tp *tape) *spawned {
+// spawn starts one. The jobs of one that is killed wait for lease.
+func spawn(t *testing.T, dsn, erpURL string, lease time.Duration, tp *tape) *spawned {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), childDSN+"="+dsn, childERP+"="+erpURL)
+	cmd.Env = append(os.Environ(), childDSN+"="+dsn, childERP+"="+erpURL, childLease+"="+lease.String())
 	cmd.Stderr = os.Stderr
 	if os.Getenv("ORDERS_TEST_LOG") == "" {
 		cmd.Stderr = nil
@@ -154,13 +160,13 @@ func TestKill(t *testing.T) {
 			}
 			for range 3 {
 				before := len(tp.events())
-				p := spawn(t, dsn, url, tp)
+				p := spawn(t, dsn, url, 4*time.Second, tp)
 				wantSoon(t, "something goes on", func() bool {
 					return strings.Contains(types(tp.events()[before:]), "JOB_PROGRESS") && len(tp.events()) > before+10
 				})
 				p.kill()
 			}
-			p := spawn(t, dsn, url, tp)
+			p := spawn(t, dsn, url, time.Minute, tp) // loses none, however slow the machine
 			wantSoon(t, "all has ended", func() bool {
 				var n int
 				err := s.DB.QueryRow(`SELECT count(*) FROM jobs WHERE ` + isActive).Scan(&n)

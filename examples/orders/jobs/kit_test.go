@@ -109,11 +109,12 @@ func isLast(typ string) bool {
 	return typ == "JOB_COMPLETED" || typ == "JOB_FAILED" || typ == "JOB_CANCELLED"
 }
 
-// quick is a pace for tests.
-var quick = pace{lease: 4 * time.Second, tick: 100 * time.Millisecond, end: 3 * time.Second}
+// quick is a pace for tests. No lease runs out, however slow the machine, but where a test
+// has one of its own.
+var quick = pace{lease: 30 * time.Second, tick: 100 * time.Millisecond, end: 3 * time.Second}
 
 // noTicks is a pace at which nothing is found by looking: every turn has to be given.
-var noTicks = pace{lease: time.Minute, tick: time.Hour, end: quick.end}
+var noTicks = pace{lease: time.Hour, tick: time.Hour, end: quick.end}
 
 // A bench is a runner with all that it needs.
 type bench struct {

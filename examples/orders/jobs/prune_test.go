@@ -15,7 +15,7 @@ func addEnded(t *testing.T, s *store.Store, n, from int) {
 	t.Helper()
 	for i := range n {
 		if _, err := s.DB.Exec(`INSERT INTO jobs (id, user_name, seq, type, entity_id, entity_name, args, status, created_at, updated_at)
-			VALUES ($1, 'anna', $2, 'job', '', '', '{}', 'completed', 0, $2)`, fmt.Sprint("x", from+i), from+i); err != nil {
+			VALUES ($1, 'anna', $2, 'job', '', '', '{}', 'completed', 0, $2)`, fmt.Sprint("added-", from+i), from+i); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -26,7 +26,7 @@ func addEnded(t *testing.T, s *store.Store, n, from int) {
 func wantEnded(t *testing.T, s *store.Store, n, oldest int) {
 	t.Helper()
 	var gotN, gotOldest int
-	err := s.DB.QueryRow(`SELECT count(*), min(CASE WHEN id LIKE 'x%' THEN seq ELSE 1000000 END) FROM jobs WHERE user_name = 'anna' AND NOT (`+isActive+`)`).Scan(&gotN, &gotOldest)
+	err := s.DB.QueryRow(`SELECT count(*), min(CASE WHEN id LIKE 'added-%' THEN seq ELSE 1000000 END) FROM jobs WHERE user_name = 'anna' AND NOT (`+isActive+`)`).Scan(&gotN, &gotOldest)
 	if err != nil || gotN != n || gotOldest != oldest {
 		t.Errorf("kept %d ended jobs from %d on, %v; want %d from %d on", gotN, gotOldest, err, n, oldest)
 	}
