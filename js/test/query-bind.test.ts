@@ -64,7 +64,7 @@ describe("updates", () => {
     expect(s.data(["n"])).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
   });
 
-  test("keep their order when the first of them has a fetch to cancel", async () => {
+  test("keep their order when they meet a fetch", async () => {
     const s = stage({ ...calm, events: { COUNT: (n) => update(["n"], (old: number[]) => [...old, n]) } });
     await s.show(["n"], [0]);
     await s.up();
@@ -86,7 +86,7 @@ describe("updates", () => {
     await s.show(["n", "a"], [0]);
     s.queryClient.setQueryData(["n", "b"], [0]);
     await s.up();
-    s.queryClient.refetchQueries({ queryKey: ["n", "a"] }); // so the first event has to wait for longer
+    s.queryClient.refetchQueries({ queryKey: ["n", "a"] });
     await settle();
     s.socket.event("COUNT", 1, 1);
     s.socket.event("JOB_PROGRESS", 2, { jobId: "1", progress: 2 });
@@ -116,22 +116,33 @@ describe("updates", () => {
     expect(s.data(orders)).toEqual([{ id: "1" }, { id: "2" }, { id: "3" }]);
   });
 
-  test("wait until a cancellation is over", async () => {
+  test("in a stream: fetches are answered all the same, and nothing that came meanwhile is undone", async () => {
     const s = stage({ ...calm, events: { PENDING_CREATED: ({ order }) => put(order) } });
-    await s.show(orders, []);
+    const truth: Order[] = [{ id: "0" }];
+    await s.show(orders, truth);
     await s.up();
-    let over = () => {};
-    vi.spyOn(s.queryClient, "cancelQueries").mockReturnValue(
-      new Promise((resolve) => {
-        over = resolve;
-      }),
-    );
-    s.socket.event("PENDING_CREATED", 1, { order: { id: "1" } });
+    s.queryClient.invalidateQueries({ queryKey: orders });
     await settle();
-    expect(s.data(orders)).toEqual([]);
-    over();
-    await settle();
-    expect(s.data(orders)).toEqual([{ id: "1" }]);
+    expect(s.fetches).toHaveLength(1);
+    let answered = 0;
+    truth.push({ id: "hidden" }); // by somebody of whom no event tells: only a fetch does
+    const read = [[...truth]]; // what each fetch will bring: the list as it was when it began
+    for (let i = 1; i <= 100; i++) {
+      truth.push({ id: `${i}` });
+      s.socket.event("PENDING_CREATED", i, { order: { id: `${i}` } });
+      await pass(50);
+      if (s.fetches.length > read.length) read.push([...truth]);
+      if (i % 8 === 0 && s.fetches.length > answered) s.fetches[answered]?.answer(read[answered++]);
+      await settle();
+      const ids = (s.data(orders) as Order[]).map(({ id }) => id);
+      expect(ids).toEqual(expect.arrayContaining(Array.from({ length: i + 1 }, (_, n) => `${n}`)));
+      if (i >= 8) expect(ids).toContain("hidden");
+    }
+    expect(answered).toBeGreaterThan(5);
+    for (; answered < s.fetches.length; await pass(250)) s.fetches[answered++]?.answer(truth);
+    expect(s.data(orders)).toEqual(truth);
+    await pass(60_000);
+    expect(s.fetches).toHaveLength(answered);
   });
 
   test("an invalidation meets the first fetch: it is made again when it has answered", async () => {
@@ -139,7 +150,7 @@ describe("updates", () => {
     await s.up();
     await s.show(orders);
     s.socket.event("PENDING_CREATED", 1, { order: { id: "2" } });
-    await pass(5_000);
+    await pass(20_000); // longer than another fetch may take
     expect(s.fetches).toHaveLength(1);
     s.fetches[0]?.answer([{ id: "1" }]);
     await settle();
@@ -156,7 +167,7 @@ describe("updates", () => {
     await settle();
     s.fetches[0]?.answer([{ id: "1" }]); // read before the order was written
     await settle();
-    expect(s.data(orders)).toEqual([{ id: "1" }]); // it was not cancelled: what is shown is better than nothing
+    expect(s.data(orders)).toEqual([{ id: "1" }, { id: "2" }]);
     await pass(500);
     expect(s.fetches).toHaveLength(2);
     s.fetches[1]?.answer([{ id: "1" }, { id: "2" }]);
@@ -192,19 +203,72 @@ describe("updates", () => {
     expect(s.queryClient.getQueryState(orders)?.isInvalidated).toBe(true);
   });
 
-  test("nor if that came while a fetch was cancelled for the update", async () => {
+  test.each(["cancels it", "hides the list"])("are not undone when somebody %s during a fetch", async (what) => {
     const s = stage({ ...calm, events: { PENDING_CREATED: ({ order }) => put(order) } });
     s.queryClient.setQueryData(orders, [{ id: "1" }]);
     await s.up();
-    const cancel = s.queryClient.cancelQueries.bind(s.queryClient);
-    s.queryClient.cancelQueries = async (...filters) => {
-      await cancel(...filters);
-      s.queryClient.invalidateQueries({ queryKey: orders });
-    };
+    const queryFn = ({ signal }: { signal: AbortSignal }) =>
+      new Promise<Order[]>((_, fail) => signal.addEventListener("abort", () => fail(new Error("aborted"))));
+    const hide = new QueryObserver(s.queryClient, { queryKey: orders, queryFn }).subscribe(() => {});
+    await settle();
+    expect(s.queryClient.isFetching()).toBe(1);
     s.socket.event("PENDING_CREATED", 1, { order: { id: "2" } });
-    await pass(250);
+    await settle();
+    if (what === "hides the list") hide();
+    else await s.queryClient.cancelQueries({ queryKey: orders });
+    await settle();
+    expect(s.queryClient.isFetching()).toBe(0);
     expect(s.data(orders)).toEqual([{ id: "1" }, { id: "2" }]);
-    expect(s.queryClient.getQueryState(orders)?.isInvalidated).toBe(true);
+    hide();
+    await pass(250);
+    expect(s.queryClient.getQueryState(orders)?.isInvalidated).toBe(true); // for whoever shows it next
+  });
+
+  test("of a fetch that failed are not made of a later answer, which knows more", async () => {
+    const s = stage({ ...calm, events: { COUNT: (n) => update(["n"], () => n) } });
+    await s.show(["n"], 0);
+    await s.up();
+    s.queryClient.refetchQueries({ queryKey: ["n"] });
+    await settle();
+    s.socket.event("COUNT", 1, 1);
+    await settle();
+    s.fetches[0]?.fail(new Error("away"));
+    await settle();
+    expect(s.data(["n"])).toBe(1);
+    await pass(250);
+    expect(s.fetches).toHaveLength(2); // no event is to blame, and none waits for pollMs
+    s.fetches[1]?.answer(2);
+    await settle();
+    expect(s.data(["n"])).toBe(2);
+  });
+
+  test("that an answer does not suit cost it nothing, nor each other", async () => {
+    const s = stage({ ...calm, events: { PENDING_CREATED: ({ order }) => put(order) } });
+    await s.show(orders, []);
+    await s.up();
+    s.queryClient.refetchQueries({ queryKey: orders });
+    await settle();
+    s.socket.event("PENDING_CREATED", 1, { order: { id: "1" } });
+    await settle();
+    s.fetches[0]?.answer("no list");
+    await settle();
+    expect(s.queryClient.getQueryState(orders)).toMatchObject({ data: "no list", status: "success" });
+    expect(s.errors).toEqual([]);
+  });
+
+  test("of more than a thousand the last thousand are made again, and the next fetch has them all", async () => {
+    const s = stage({ ...calm, events: { COUNT: (n) => update(["n"], (old: number[]) => [...old, n]) } });
+    await s.show(["n"], []);
+    await s.up();
+    s.queryClient.refetchQueries({ queryKey: ["n"] });
+    await settle();
+    for (let i = 1; i <= 1_500; i++) s.socket.event("COUNT", i, i);
+    await settle();
+    s.fetches[0]?.answer([]);
+    await settle();
+    expect(s.data(["n"])).toEqual(Array.from({ length: 1_000 }, (_, i) => i + 501));
+    await pass(250);
+    expect(s.fetches).toHaveLength(2);
   });
 
   test("errors of a rule or an updater go to the client's onError, and the next is made", async () => {
@@ -304,6 +368,44 @@ describe("invalidations", () => {
     s.socket.event("COUNT", 2, 1);
     await pass(250);
     expect(s.fetches.map((f) => f.key)).toEqual([orders, ["orders", 7], ["n"]]);
+  });
+
+  test("of a stream let a fetch end, then fetch again", async () => {
+    const s = stage({ ...calm, events });
+    await s.show(orders, []);
+    await s.up();
+    for (let i = 1; i <= 100; i++) {
+      s.socket.event("PENDING_CREATED", i, { order: { id: "1" } });
+      await pass(100);
+      if (i % 10 === 0) s.fetches.at(-1)?.answer([{ id: `${i}` }]); // after 750 ms at most
+      await settle();
+      if (i >= 10) expect(s.data(orders)).toEqual([{ id: `${i - (i % 10)}` }]);
+    }
+    expect(s.fetches).toHaveLength(10);
+    await pass(250);
+    s.fetches.at(-1)?.answer([{ id: "end" }]);
+    await pass(60_000);
+    expect(s.fetches).toHaveLength(11);
+    expect(s.data(orders)).toEqual([{ id: "end" }]);
+  });
+
+  test("do not wait for ever for a fetch that hangs", async () => {
+    const s = stage({ ...calm, events });
+    await s.show(orders, []);
+    await s.up();
+    s.queryClient.refetchQueries({ queryKey: orders });
+    await settle();
+    s.socket.event("PENDING_CREATED", 1, { order: { id: "1" } });
+    await pass(10_000);
+    s.socket.event("PENDING_CREATED", 2, { order: { id: "1" } }); // as they come in a stream
+    await pass(4_750);
+    expect(s.fetches).toHaveLength(1);
+    await pass(500);
+    expect(s.fetches).toHaveLength(2);
+    s.fetches[0]?.answer([{ id: "too late" }]);
+    s.fetches[1]?.answer([{ id: "1" }]);
+    await settle();
+    expect(s.data(orders)).toEqual([{ id: "1" }]);
   });
 
   test("coalesceMs", async () => {

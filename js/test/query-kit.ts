@@ -76,13 +76,14 @@ export function stage(options: BindOptions<Events> = {}, clientOptions: Partial<
       return unbind;
     },
     dial: () => b.dial(),
-    /** Binds, connects, and forgets what was fetched for it. The hub has nothing to say for hours. */
+    /** Binds, connects, and answers what is fetched for it as before. The hub has nothing to say for hours. */
     async up(at = 0) {
       if (!bound) this.bind();
       await b.dial();
       b.socket.up(at, { heartbeatMs: 3_600_000 });
       await pass(1_000);
-      fetches.length = 0;
+      for (const { key, answer } of fetches.splice(0)) answer(queryClient.getQueryData(key) ?? null);
+      await settle();
     },
     /** A component that shows the query. */
     async show(key: QueryKey, data?: unknown) {

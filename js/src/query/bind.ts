@@ -70,11 +70,12 @@ export function update(queryKey: QueryKey, updater: (old: never) => unknown): Ta
  *       },
  *     });
  *
- * Updates are made in the order of the events, and only of data that is there. One that
- * meets a fetch under way cancels it, and has it made again with the next invalidations:
- * its answer might be from before the event. A query that is fetched for the first time
- * when it is invalidated is fetched again once it has its data, and one whose fetch fails,
- * after its own retries, every `pollMs` until it succeeds.
+ * Updates are made in the order of the events, and only of data that is there. A fetch
+ * under way is not cancelled, for in a stream of events none would ever end: updates that
+ * it meets are made again of its answer, which may be from before them, and what was
+ * updated or invalidated meanwhile is fetched again once it has answered, or has not for
+ * `pollMs`. One that fails, after its own retries, is made again every `pollMs` until it
+ * succeeds.
  *
  * Returns what ends it. What waits is then done at once, and nothing is left.
  */
@@ -85,27 +86,34 @@ export function bindQueryClient<M extends object = EventMap>(
 ): Unsubscribe {
   const { events = {}, gap = [{}], poll = gap, pollMs = 15_000, coalesceMs = 250 } = options;
   const cache = queryClient.getQueryCache();
-  /** To be invalidated. Queries, not keys: as many as there are, however many events. */
-  const doubtful = new Set<Query>();
+  /** To be invalidated, and since when. Queries, not keys: as many as there are, however many events. */
+  const doubtful = new Map<Query, number>();
+  /** The updates that the fetches under way have met. */
+  const met = new WeakMap<Query, Update[]>();
   const failed = new Set<Query>();
   let flushing: ReturnType<typeof setTimeout> | undefined;
   let retrying: typeof flushing;
   let polling: ReturnType<typeof setInterval> | undefined;
-  let updates = Promise.resolve();
   let bound = true;
   /** The cache may have been filled before events came to it. */
   let blind = !["idle", "connecting"].includes(client.state.phase);
 
   function doubt(queries: readonly Query[] = []) {
-    for (const query of queries) doubtful.add(query);
+    for (const query of queries) doubtful.has(query) || doubtful.set(query, Date.now());
     if (bound && doubtful.size) flushing ??= setTimeout(flush, coalesceMs);
   }
+
+  /** It is being fetched. TanStack lets an invalidation of a first fetch pass, and calls its data new. */
+  const waits = (query: Query, since: number) =>
+    isFetching(query) &&
+    cache.get(query.queryHash) === query &&
+    (query.state.data === undefined || Date.now() - since < pollMs);
 
   function flush() {
     flushing = undefined;
     const now = new Set<Query>();
-    for (const query of doubtful) {
-      if (cache.get(query.queryHash) === query && first(query)) continue;
+    for (const [query, since] of doubtful) {
+      if (bound && waits(query, since)) continue;
       doubtful.delete(query);
       now.add(query);
     }
@@ -121,47 +129,51 @@ export function bindQueryClient<M extends object = EventMap>(
         retrying = undefined;
         const waiting = [...failed].filter(isFailed);
         failed.clear();
-        const now = globalThis.document?.hidden ? [] : waiting.filter(({ state }) => state.fetchStatus === "idle");
-        doubt(now);
-        retryLater(waiting.filter((query) => !now.includes(query))); // hidden, or being fetched: see how that ends
+        (globalThis.document?.hidden ? retryLater : doubt)(waiting);
       }, pollMs);
   }
 
-  const invalidate = (targets: readonly Target[]) =>
-    doubt(targets.flatMap(({ queryKey, exact }) => cache.findAll({ queryKey, exact } as QueryFilters)));
+  const find = (target: Target) => cache.findAll(target as QueryFilters);
+  const invalidate = (...targets: readonly Target[]) => doubt(targets.flatMap(find));
 
-  async function write({ queryKey, exact, update }: Target) {
-    const some = { queryKey, exact } as QueryFilters;
-    const known = { ...some, predicate: ({ state }: Query) => state.data !== undefined };
-    // Written data counts as new, and these are not, whatever is written.
-    const inDoubt = () =>
-      cache.findAll(some).filter(({ state }) => state.isInvalidated || state.fetchStatus !== "idle");
-    const before = inDoubt();
-    // It puts back what was there before the fetch, and says when: what is written before that may be undone.
-    await queryClient.cancelQueries(known);
-    const since = inDoubt();
-    queryClient.setQueriesData(known, update as (old: unknown) => unknown);
-    doubt([...before, ...since]);
+  const change = (query: Query, update: Update) =>
+    query.state.data === undefined || queryClient.setQueryData(query.queryKey, update);
+
+  function write(target: Target) {
+    const update = target.update as Update;
+    for (const query of find(target)) {
+      const { fetchStatus, isInvalidated } = query.state;
+      // Written data counts as new, and this is not, whatever is written.
+      if (isInvalidated || fetchStatus !== "idle") doubt([query]);
+      if (isFetching(query)) met.set(query, [...(met.get(query) ?? []), update].slice(-maxMet));
+      change(query, update);
+    }
+  }
+
+  /** Makes updates again of the answer, before anybody renders it. */
+  function again({ query }: { query: Query }) {
+    const updates = met.get(query);
+    if (!updates || isFetching(query)) return;
+    met.delete(query);
+    // What one of them throws is nothing to the others: the query is fetched again in any case.
+    Promise.allSettled(updates.map(async (update) => change(query, update)));
   }
 
   function hear(rule: Rule<never>, payload: unknown, meta: Meta) {
     const found = typeof rule === "function" ? rule(payload as never, meta) : rule;
-    const done = updates.then(() =>
-      Promise.all([found ?? []].flat().map((target) => (target.update ? write(target) : invalidate([target])))),
-    );
-    updates = done.then(noop, noop);
-    return done; // the client hears of its errors
+    // Promises, so that the client hears of the errors of each.
+    return Promise.all([found ?? []].flat().map(async (target) => (target.update ? write : invalidate)(target)));
   }
 
   function watch() {
     const { phase, code } = client.state;
     if (phase === "connected") {
-      if (blind) invalidate(gap);
+      if (blind) invalidate(...gap);
       blind = false;
     } else blind ||= !client.cursor;
-    // 4409: this page gave its place to a newer one, and is still a page of that user.
-    if (phase === "connecting" || phase === "reconnecting" || code === 4409) {
-      polling ??= setInterval(() => globalThis.document?.hidden || invalidate(poll), pollMs);
+    // Connecting or reconnecting. 4409: this page gave its place to a newer one, and is still a page of that user.
+    if (phase.endsWith("ing") || code === 4409) {
+      polling ??= setInterval(() => globalThis.document?.hidden || invalidate(...poll), pollMs);
     } else {
       clearInterval(polling);
       polling = undefined;
@@ -172,7 +184,8 @@ export function bindQueryClient<M extends object = EventMap>(
     ...Object.entries(events).map(([type, rule]) =>
       client.on(type as "*", (payload, meta) => hear(rule as Rule<never>, payload, meta)),
     ),
-    client.onGap(() => invalidate(gap)),
+    cache.subscribe(again),
+    client.onGap(() => invalidate(...gap)),
     client.subscribeState(watch),
   ];
   watch();
@@ -182,12 +195,13 @@ export function bindQueryClient<M extends object = EventMap>(
     clearTimeout(flushing);
     clearTimeout(retrying);
     bound = false;
-    updates.then(flush); // those that came are made first
+    flush();
   };
 }
 
-const noop = () => {};
-/** Fetches for the first time: TanStack lets an invalidation pass meanwhile, and calls the data new afterwards. */
-const first = ({ state }: Query) => state.data === undefined && state.fetchStatus === "fetching";
+type Update = (old: unknown) => unknown;
+/** How many updates, the newest, are kept for an answer: the fetch after it has the others. */
+const maxMet = 1_000;
+const isFetching = ({ state }: Query) => state.fetchStatus === "fetching";
 /** Shown, and not as new as it should be. */
 const isFailed = (query: Query) => query.state.status === "error" && query.state.isInvalidated && query.isActive();

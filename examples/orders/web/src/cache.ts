@@ -24,13 +24,13 @@ export async function write<T>(cache: QueryClient, queryKey: QueryKey, change: (
 }
 
 /**
- * Has data fetched again. What is being fetched for the first time is fetched once more
- * after it: TanStack lets an invalidation pass meanwhile, and the answer may be from before.
+ * Has data fetched again. What is being fetched is fetched once more after it: that answer
+ * may be from before. It is let come, for in a stream of events none would ever come.
  */
 export function refetch(cache: QueryClient, queries: readonly Query[]): void {
   const now = new Set<Query>();
   for (const query of queries) {
-    if (!isFirst(cache, query)) now.add(query);
+    if (!isFetching(cache, query)) now.add(query);
     else if (!awaited.has(query)) {
       awaited.add(query);
       query
@@ -46,18 +46,16 @@ export function refetch(cache: QueryClient, queries: readonly Query[]): void {
 }
 
 const noop = () => {};
-/** Those whose first fetch is waited for. */
+/** Those whose fetch is waited for. */
 const awaited = new WeakSet<Query>();
 
 /** One that is gone, after a logout, must not be asked: it would be fetched. */
-const isFirst = (cache: QueryClient, query: Query) =>
-  cache.getQueryCache().get(query.queryHash) === query &&
-  query.state.data === undefined &&
-  query.state.fetchStatus === "fetching";
+const isFetching = (cache: QueryClient, query: Query) =>
+  cache.getQueryCache().get(query.queryHash) === query && query.state.fetchStatus === "fetching";
 
 /**
  * Has data fetched again after a moment, once for all that is said until then: a burst of
- * events is one fetch. In a stream without a pause each event begins it anew.
+ * events is one fetch.
  */
 export function createDoubt(cache: QueryClient, collectMs: number): (queryKey: QueryKey) => void {
   const doubtful = new Set<Query>();

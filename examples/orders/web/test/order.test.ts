@@ -1,3 +1,4 @@
+import { environmentManager } from "@tanstack/react-query";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { unanswered } from "../src/answers.ts";
 import * as people from "./order/acts.ts";
@@ -12,6 +13,7 @@ import { shownOf, truthOf } from "./order/truth.ts";
 // the end the page shows what is so.
 
 beforeEach(() => {
+  environmentManager.setIsServer(() => false); // there is no window here, and on a server nothing is fetched again
   vi.useFakeTimers();
 });
 afterEach(() => {
