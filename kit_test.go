@@ -101,7 +101,7 @@ func newSiteOn(t testing.TB, cfg Config, ln net.Listener) *site {
 
 // stop ends everything and may be called before the cleanup does.
 func (s *site) stop() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := s.hub.Shutdown(ctx); err != nil {
 		s.t.Errorf("Shutdown: %v", err)

@@ -71,7 +71,7 @@ func (s *site) start(cfg usercast.Config) {
 }
 
 func (s *site) stop() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := s.hub.Load().Shutdown(ctx); err != nil {
 		s.t.Errorf("Shutdown: %v", err)
@@ -143,7 +143,7 @@ func (s *screen) Write(p []byte) (int, error) {
 // wait returns the text as soon as part is in it.
 func (s *screen) wait(t *testing.T, part string) string {
 	t.Helper()
-	limit := time.AfterFunc(30*time.Second, func() {
+	limit := time.AfterFunc(2*time.Minute, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.over = true
@@ -194,7 +194,7 @@ func (r *running) end() int {
 	select {
 	case code := <-r.code:
 		return code
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		r.t.Fatal("the command does not end")
 		return -1
 	}

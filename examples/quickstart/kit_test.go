@@ -205,7 +205,7 @@ func (s *site) connect(token, device string, from *usercast.Cursor) (k *socket, 
 }
 
 func (k *socket) read() (f frame, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	_, b, err := k.ws.Read(ctx)
 	if err != nil {
