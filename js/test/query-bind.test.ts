@@ -242,6 +242,55 @@ describe("updates", () => {
     expect(s.data(["n"])).toBe(2);
   });
 
+  test("of a fetch that was given up are not made of the next one's answer", async () => {
+    const s = stage({
+      ...calm,
+      events: { PENDING_CREATED: ({ order }) => put(order), PENDING_DELETED: { queryKey: orders } },
+    });
+    await s.show(orders, []);
+    await s.up();
+    s.queryClient.refetchQueries({ queryKey: orders }); // hangs
+    await settle();
+    s.socket.event("PENDING_CREATED", 1, { order: { id: "1" } });
+    await pass(10_000);
+    s.socket.event("PENDING_DELETED", 2, { orderIds: ["1"], count: 1 });
+    await pass(5_500);
+    expect(s.fetches).toHaveLength(2);
+    s.fetches[1]?.answer([]); // begun after both
+    await pass(60_000);
+    expect(s.fetches).toHaveLength(2);
+    expect(s.data(orders)).toEqual([]);
+  });
+
+  test("are not made again when the fetch fails: what the page wrote meanwhile is newer, and a failure stays one", async () => {
+    const s = stage({ ...calm, events: { PENDING_CREATED: ({ order }) => put(order) } });
+    await s.show(orders, []);
+    await s.up();
+    s.queryClient.refetchQueries({ queryKey: orders });
+    await settle();
+    s.socket.event("PENDING_CREATED", 1, { order: { id: "1", note: "of the event" } });
+    await settle();
+    s.queryClient.setQueryData(orders, [{ id: "1", note: "of a response" }]);
+    s.fetches[0]?.fail(new Error("away"));
+    await settle();
+    expect(s.data(orders)).toEqual([{ id: "1", note: "of a response" }]);
+    expect(s.queryClient.getQueryState(orders)?.status).toBe("error");
+  });
+
+  test("that one query does not suit are made of the others", async () => {
+    const s = stage({
+      ...calm,
+      events: { COUNT: (n) => ({ queryKey: ["n"], update: (old: never) => [...(old as number[]), n] }) },
+    });
+    await s.show(["n", "odd"], { no: "list" });
+    await s.show(["n", "list"], []);
+    await s.up();
+    s.socket.event("COUNT", 1, 1);
+    await settle();
+    expect(s.data(["n", "list"])).toEqual([1]);
+    expect(s.errors).toHaveLength(1);
+  });
+
   test("that an answer does not suit cost it nothing, nor each other", async () => {
     const s = stage({ ...calm, events: { PENDING_CREATED: ({ order }) => put(order) } });
     await s.show(orders, []);
@@ -408,6 +457,24 @@ describe("invalidations", () => {
     expect(s.data(orders)).toEqual([{ id: "1" }]);
   });
 
+  test("wait as long as it takes for a fetch that nobody shows: nothing would begin it anew", async () => {
+    const s = stage({ ...calm, events });
+    s.queryClient.setQueryData(orders, []);
+    await s.up();
+    let answer = (_: Order[]) => {};
+    const queryFn = () =>
+      new Promise<Order[]>((resolve) => {
+        answer = resolve;
+      });
+    s.queryClient.fetchQuery({ queryKey: orders, queryFn });
+    await settle();
+    s.socket.event("PENDING_CREATED", 1, { order: { id: "1" } });
+    await pass(20_000);
+    answer([{ id: "old" }]);
+    await pass(250);
+    expect(s.queryClient.getQueryState(orders)?.isInvalidated).toBe(true); // for whoever shows it next
+  });
+
   test("coalesceMs", async () => {
     const s = stage({ ...calm, events, coalesceMs: 1_000 });
     await s.show(orders, []);
@@ -455,6 +522,47 @@ describe("a fetch that fails", () => {
     await pass(60_000);
     expect(s.fetches).toHaveLength(6);
     expect(s.data(orders)).toEqual([{ id: "1" }]);
+  });
+
+  test("is made again while another one of the same event hangs", async () => {
+    const s = stage({ ...calm, events: { COUNT: [{ queryKey: ["a"] }, { queryKey: ["b"] }] } });
+    await s.show(["a"], 0);
+    await s.show(["b"], 0);
+    await s.up();
+    s.socket.event("COUNT", 1, 1);
+    await pass(250);
+    s.fetches[0]?.fail(new Error("away"));
+    await pass(15_250);
+    expect(s.fetches.map((f) => f.key[0])).toEqual(["a", "b", "a"]);
+  });
+
+  test("is made again if it had waited for the network", async () => {
+    const s = stage({ ...calm, events: { COUNT: { queryKey: orders } } });
+    await s.show(orders, []);
+    await s.up();
+    onlineManager.setOnline(false);
+    s.socket.event("COUNT", 1, 1);
+    await pass(1_000);
+    onlineManager.setOnline(true);
+    await settle();
+    s.fetches[0]?.fail(new Error("not yet"));
+    await pass(15_250);
+    expect(s.fetches).toHaveLength(2);
+  });
+
+  test("of the page's own doing is the page's own matter", async () => {
+    const s = stage({ ...calm, events: { COUNT: { queryKey: orders } } });
+    await s.show(orders, []);
+    await s.up();
+    s.socket.event("COUNT", 1, 1);
+    await pass(250);
+    late(s).answer([]);
+    await settle();
+    s.queryClient.refetchQueries({ queryKey: orders });
+    await settle();
+    late(s).fail(new Error("away"));
+    await pass(60_000);
+    expect(s.fetches).toHaveLength(2);
   });
 
   test("is not made again once something else has fetched it, or nobody shows it", async () => {

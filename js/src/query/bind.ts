@@ -74,10 +74,11 @@ export function update(queryKey: QueryKey, updater: (old: never) => unknown): Ta
  * under way is not cancelled, for in a stream of events none would ever end: updates that
  * it meets are made again of its answer, which may be from before them, and what was
  * updated or invalidated meanwhile is fetched again once it has answered, or has not for
- * `pollMs`. One that fails, after its own retries, is made again every `pollMs` until it
+ * `pollMs`: that must be longer than the slowest fetch with its retries. One that was made
+ * for an event, a gap or the poll and that fails is made again every `pollMs` until it
  * succeeds.
  *
- * Returns what ends it. What waits is then done at once, and nothing is left.
+ * Returns what ends it. What waits is then invalidated at once, and no timer is left.
  */
 export function bindQueryClient<M extends object = EventMap>(
   client: Client<M>,
@@ -86,11 +87,12 @@ export function bindQueryClient<M extends object = EventMap>(
 ): Unsubscribe {
   const { events = {}, gap = [{}], poll = gap, pollMs = 15_000, coalesceMs = 250 } = options;
   const cache = queryClient.getQueryCache();
-  /** To be invalidated, and since when. Queries, not keys: as many as there are, however many events. */
+  /** To be invalidated, and until when a fetch may end before. Queries, not keys: as many as there are, however many events. */
   const doubtful = new Map<Query, number>();
   /** The updates that the fetches under way have met. */
   const met = new WeakMap<Query, Update[]>();
-  const failed = new Set<Query>();
+  /** Invalidated from here, and not answered since. */
+  const asked = new WeakSet<Query>();
   let flushing: ReturnType<typeof setTimeout> | undefined;
   let retrying: typeof flushing;
   let polling: ReturnType<typeof setInterval> | undefined;
@@ -99,37 +101,38 @@ export function bindQueryClient<M extends object = EventMap>(
   let blind = !["idle", "connecting"].includes(client.state.phase);
 
   function doubt(queries: readonly Query[] = []) {
-    for (const query of queries) doubtful.has(query) || doubtful.set(query, Date.now());
+    for (const query of queries) doubtful.has(query) || doubtful.set(query, Date.now() + pollMs);
     if (bound && doubtful.size) flushing ??= setTimeout(flush, coalesceMs);
   }
 
-  /** It is being fetched. TanStack lets an invalidation of a first fetch pass, and calls its data new. */
-  const waits = (query: Query, since: number) =>
+  /** Being fetched. An invalidation would not begin it anew if it has no data or nobody shows it, and its answer would count as new. */
+  const waits = (query: Query, until: number) =>
     isFetching(query) &&
     cache.get(query.queryHash) === query &&
-    (query.state.data === undefined || Date.now() - since < pollMs);
+    (query.state.data === undefined || !query.isActive() || Date.now() < until);
 
   function flush() {
     flushing = undefined;
     const now = new Set<Query>();
-    for (const [query, since] of doubtful) {
-      if (bound && waits(query, since)) continue;
+    for (const [query, until] of doubtful) {
+      if (bound && waits(query, until)) continue;
       doubtful.delete(query);
+      met.delete(query); // what is fetched from now on knows of them
       now.add(query);
     }
-    queryClient.invalidateQueries({ predicate: (query) => now.has(query) }).then(() => retryLater(now));
+    queryClient.invalidateQueries({ predicate: (query) => now.has(query) });
+    for (const query of now) asked.add(query);
     doubt();
   }
 
+  const isFailed = (query: Query) => !!query.state.error && asked.has(query) && query.isActive();
+
   /** Has those fetched later whose fetch has failed: nobody says again what it was for. */
-  function retryLater(queries: Iterable<Query>) {
-    for (const query of queries) if (isFailed(query)) failed.add(query);
-    if (bound && failed.size)
+  function retryLater(queries: readonly Query[]) {
+    if (bound && queries.some(isFailed))
       retrying ??= setTimeout(() => {
         retrying = undefined;
-        const waiting = [...failed].filter(isFailed);
-        failed.clear();
-        (globalThis.document?.hidden ? retryLater : doubt)(waiting);
+        (globalThis.document?.hidden ? retryLater : doubt)(cache.findAll({ predicate: isFailed }));
       }, pollMs);
   }
 
@@ -139,23 +142,27 @@ export function bindQueryClient<M extends object = EventMap>(
   const change = (query: Query, update: Update) =>
     query.state.data === undefined || queryClient.setQueryData(query.queryKey, update);
 
-  function write(target: Target) {
-    const update = target.update as Update;
-    for (const query of find(target)) {
-      const { fetchStatus, isInvalidated } = query.state;
-      // Written data counts as new, and this is not, whatever is written.
-      if (isInvalidated || fetchStatus !== "idle") doubt([query]);
-      if (isFetching(query)) met.set(query, [...(met.get(query) ?? []), update].slice(-maxMet));
-      change(query, update);
-    }
-  }
+  const write = (target: Target) =>
+    Promise.all(
+      find(target).map(async (query) => {
+        const update = target.update as Update;
+        const { fetchStatus, isInvalidated } = query.state;
+        // Written data counts as new, and this is not, whatever is written.
+        if (isInvalidated || fetchStatus !== "idle") doubt([query]);
+        if (isFetching(query)) met.set(query, [...(met.get(query) ?? []), update].slice(-maxMet));
+        change(query, update);
+      }),
+    );
 
   /** Makes updates again of the answer, before anybody renders it. */
   function again({ query }: { query: Query }) {
-    const updates = met.get(query);
-    if (!updates || isFetching(query)) return;
+    const updates = met.get(query) ?? [];
+    if (query.state.fetchStatus !== "idle") return;
+    retryLater([query]);
     met.delete(query);
     // What one of them throws is nothing to the others: the query is fetched again in any case.
+    if (query.state.error) return;
+    asked.delete(query);
     Promise.allSettled(updates.map(async (update) => change(query, update)));
   }
 
@@ -203,5 +210,3 @@ type Update = (old: unknown) => unknown;
 /** How many updates, the newest, are kept for an answer: the fetch after it has the others. */
 const maxMet = 1_000;
 const isFetching = ({ state }: Query) => state.fetchStatus === "fetching";
-/** Shown, and not as new as it should be. */
-const isFailed = (query: Query) => query.state.status === "error" && query.state.isInvalidated && query.isActive();

@@ -76,16 +76,22 @@ export class Unreachable extends ApiError {
   }
 }
 
+/** How long an answer may take: a network that went away while a laptop slept says nothing of it. */
+const answerMs = 60_000;
+
 /** Makes a request and reads its answer. Throws ApiError. */
 export async function request<T>(path: string, init: RequestInit): Promise<{ data: T; response: Response }> {
+  const timeout = AbortSignal.timeout(answerMs);
+  const signal = init.signal ? AbortSignal.any([init.signal, timeout]) : timeout;
   let response: Response;
+  let text: string;
   try {
-    response = await fetch(path, init);
+    response = await fetch(path, { ...init, signal });
+    text = await response.text();
   } catch (error) {
     if (init.signal?.aborted) throw error;
     throw new Unreachable();
   }
-  const text = await response.text();
   const data = parsed(text);
   if (response.ok) return { data: data as T, response };
   const { error, field, fix } = (data ?? {}) as { error?: string; field?: string; fix?: string };
