@@ -69,12 +69,11 @@ func (s *session) run(ctx context.Context, helloBy time.Time) error {
 			return err
 		}
 		if m, ok := s.in.pop(); ok {
+			s.settle(time.Now()) // before m, which may be the end
 			if err := s.take(m); err != nil {
 				return err
 			}
-			now := time.Now()
-			s.settle(now)
-			s.c.saveInBurst(now)
+			s.c.saveInBurst(time.Now())
 			continue
 		}
 		s.c.save()
