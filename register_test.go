@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -190,7 +191,9 @@ func (s *site) tryDial(query string) (d *device, full bool) {
 		if err = d.readHello(); err == nil {
 			return d, false
 		}
-		if e := (*errClosed)(nil); !errors.As(err, &e) || e.code != CloseHubFull {
+		// Who takes more than a second for the close frame, on a busy machine, gets none; the
+		// caller's counts tell it from a device that was let in and lost.
+		if e := (*errClosed)(nil); !errors.Is(err, io.EOF) && (!errors.As(err, &e) || e.code != CloseHubFull) {
 			s.t.Errorf("%s: %v", query, err)
 		}
 	}
